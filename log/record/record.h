@@ -1,0 +1,19 @@
+/* log/record/record.h - one record as plain data. Source of the format: Kafka DefaultRecord.
+ * Thread: any; everything is borrowed. */
+#pragma once
+
+#include "runtime/base/bytes.h"
+
+typedef struct mr_header {
+    mr_bytes key;   /* never null */
+    mr_bytes value; /* may be null */
+} mr_header;
+
+typedef struct mr_record {
+    int64_t offset;       /* set when read; ignored when written */
+    int64_t timestamp_ms;
+    mr_bytes key;         /* null: no key */
+    mr_bytes value;       /* null: no value (a tombstone) */
+    const mr_header *headers;
+    size_t headers_count;
+} mr_record;
