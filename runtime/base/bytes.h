@@ -39,12 +39,31 @@ typedef struct mr_buf {
 
 void mr_buf_deinit(mr_buf *buf);                                  /* frees; usable again as empty */
 static inline void mr_buf_clear(mr_buf *buf) { buf->len = 0; }    /* keeps the memory */
+/* After it, data is not NULL and more_bytes fit behind len. */
 void mr_buf_reserve(mr_buf *buf, size_t more_bytes);
-void mr_buf_put(mr_buf *buf, const void *data, size_t len);
-void mr_buf_put_bytes(mr_buf *buf, mr_bytes bytes);
-void mr_buf_put_text(mr_buf *buf, const char *text);
+/* data may be NULL when len is 0; it must not point into the buffer itself. */
+static inline void mr_buf_put(mr_buf *buf, const void *data, size_t len) {
+    if (buf->data == NULL || len > buf->cap - buf->len) {
+        mr_buf_reserve(buf, len);
+    }
+    if (len > 0) {
+        memcpy(buf->data + buf->len, data, len);
+        buf->len += len;
+    }
+}
+static inline void mr_buf_put_bytes(mr_buf *buf, mr_bytes bytes) {
+    mr_buf_put(buf, bytes.data, bytes.len);
+}
+static inline void mr_buf_put_text(mr_buf *buf, const char *text) {
+    mr_buf_put(buf, text, strlen(text));
+}
 void mr_buf_printf(mr_buf *buf, const char *format, ...) MR_PRINTF(2, 3);
-void mr_buf_put_u8(mr_buf *buf, uint8_t value);
+static inline void mr_buf_put_u8(mr_buf *buf, uint8_t value) {
+    if (buf->len == buf->cap) {
+        mr_buf_reserve(buf, 1);
+    }
+    buf->data[buf->len++] = value;
+}
 void mr_buf_put_be16(mr_buf *buf, uint16_t value);
 void mr_buf_put_be32(mr_buf *buf, uint32_t value);
 void mr_buf_put_be64(mr_buf *buf, uint64_t value);
@@ -76,7 +95,8 @@ static inline void mr_put_be64(uint8_t *p, uint64_t v) {
     memcpy(p, &v, 8);
 }
 
-/* A bounded reader over outside bytes: every get checks, a failed get sets `failed` and gives 0. */
+/* A bounded reader over outside bytes: every get checks, a failed get sets `failed`, gives 0 and
+ * leaves nothing to read, so that one look at `failed` behind several gets is enough. */
 typedef struct mr_reader {
     const uint8_t *at;
     const uint8_t *end;
@@ -87,8 +107,35 @@ static inline mr_reader mr_reader_of(mr_bytes bytes) {
     return (mr_reader){bytes.data, bytes.data ? bytes.data + bytes.len : NULL, false};
 }
 static inline size_t mr_reader_left(const mr_reader *r) { return (size_t)(r->end - r->at); }
-uint8_t mr_reader_u8(mr_reader *r);
-uint16_t mr_reader_be16(mr_reader *r);
-uint32_t mr_reader_be32(mr_reader *r);
-uint64_t mr_reader_be64(mr_reader *r);
-mr_bytes mr_reader_take(mr_reader *r, size_t len); /* borrowed from the reader's bytes */
+/* NULL: fewer than len bytes left. For len > 0. */
+static inline const uint8_t *mr_reader_advance(mr_reader *r, size_t len) {
+    if (mr_reader_left(r) < len) {
+        r->failed = true;
+        r->at = r->end;
+        return NULL;
+    }
+    const uint8_t *from = r->at;
+    r->at += len;
+    return from;
+}
+static inline uint8_t mr_reader_u8(mr_reader *r) {
+    const uint8_t *p = mr_reader_advance(r, 1);
+    return p ? p[0] : 0;
+}
+static inline uint16_t mr_reader_be16(mr_reader *r) {
+    const uint8_t *p = mr_reader_advance(r, 2);
+    return p ? mr_get_be16(p) : 0;
+}
+static inline uint32_t mr_reader_be32(mr_reader *r) {
+    const uint8_t *p = mr_reader_advance(r, 4);
+    return p ? mr_get_be32(p) : 0;
+}
+static inline uint64_t mr_reader_be64(mr_reader *r) {
+    const uint8_t *p = mr_reader_advance(r, 8);
+    return p ? mr_get_be64(p) : 0;
+}
+/* Borrowed from the reader's bytes; null when it fails. */
+static inline mr_bytes mr_reader_take(mr_reader *r, size_t len) {
+    const uint8_t *p = len > 0 ? mr_reader_advance(r, len) : r->at;
+    return p ? mr_bytes_of(p, len) : MR_BYTES_NULL;
+}
