@@ -13,6 +13,12 @@
 
 typedef struct mr_member mr_member;
 
+/* Every work of a member is one of these, so that the worker knows whose it is when it comes back. */
+typedef struct mr_member_work {
+    mr_work work; /* must be first */
+    mr_member *member;
+} mr_member_work;
+
 /* Why a job stops, for people. */
 typedef struct mr_failure {
     mr_status status;
@@ -29,7 +35,7 @@ typedef struct mr_member_ops {
     mr_status (*step)(mr_member *member, mr_now now, mr_member_activity *activity, mr_failure *failure);
     /* Consumes requests / works of this member. */
     mr_status (*on_reply)(mr_member *member, mr_log_request *request, mr_now now, mr_failure *failure);
-    mr_status (*on_work)(mr_member *member, mr_work *work, mr_now now, mr_failure *failure);
+    mr_status (*on_work)(mr_member *member, mr_member_work *work, mr_now now, mr_failure *failure);
     bool (*dirty)(const mr_member *member);          /* something would be committed */
     size_t (*uncommitted_bytes)(const mr_member *member);
     bool (*ready_to_seal)(const mr_member *member);  /* false: not just now (between a sink's prepare and its answer) */
@@ -39,7 +45,9 @@ typedef struct mr_member_ops {
     /* Nothing to do, nothing uncommitted, every input read to the last stable end it was told. */
     bool (*quiet)(const mr_member *member);
     int64_t (*deadline_ns)(const mr_member *member); /* INT64_MAX: none */
-    bool (*stopped)(const mr_member *member);        /* STOPPING was obeyed: no request or work is outstanding */
+    /* STOPPING was obeyed: nothing uncommitted, no work outstanding. A parked fetch may be: the log's shutdown
+     * answers it. */
+    bool (*stopped)(const mr_member *member);
     /* Positions for the end of the run: input partition and next offset; false past the last. */
     bool (*input)(const mr_member *member, uint32_t index, mr_partition_id *partition, int64_t *offset);
     /* 0 first: sinks, then the most downstream task ... sources last (DESIGN: the most downstream ready first). */

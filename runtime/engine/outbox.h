@@ -25,8 +25,9 @@ void mr_outbox_destroy(mr_outbox *outbox);
 mr_status mr_outbox_add(mr_outbox *outbox, uint32_t topic, const mr_record *record) MR_CHECKED;
 /* To one given partition (time records, changelogs, positions). */
 mr_status mr_outbox_add_to(mr_outbox *outbox, uint32_t topic, int32_t partition, const mr_record *record) MR_CHECKED;
-/* The next record added to this partition would be the first of its batch. */
-bool mr_outbox_at_batch_start(const mr_outbox *outbox, uint32_t topic, int32_t partition);
+/* Whether the next record of at most record_bytes_max encoded bytes begins a batch there; ends the batch under
+ * construction if such a record might not fit, so that the answer is exact. */
+bool mr_outbox_starts_batch(mr_outbox *outbox, uint32_t topic, int32_t partition, size_t record_bytes_max);
 int32_t mr_outbox_partition(mr_outbox *outbox, uint32_t topic, mr_bytes key); /* as add would choose; counts a keyless one */
 uint64_t mr_outbox_keyless(const mr_outbox *outbox, uint32_t topic);
 void mr_outbox_set_keyless(mr_outbox *outbox, uint32_t topic, uint64_t counter);

@@ -34,7 +34,8 @@ void mr_worker_add(mr_worker *worker, mr_member *member); /* taken; before the f
 mr_status mr_worker_step(mr_worker *worker, mr_now now, int64_t *deadline_ns) MR_CHECKED;
 const mr_failure *mr_worker_failure(const mr_worker *worker); /* NULL: none */
 bool mr_worker_quiet(const mr_worker *worker);   /* Thread: owner; mirrored on an atomic by the loop */
-bool mr_worker_stopped(const mr_worker *worker); /* STOPPING obeyed: committed, nothing outstanding */
+bool mr_worker_stopped(const mr_worker *worker); /* STOPPING obeyed: committed; only parked fetches are outstanding */
+bool mr_worker_drained(const mr_worker *worker); /* no request and no work is outstanding: may be destroyed */
 uint64_t mr_worker_progress(const mr_worker *worker); /* grows with everything done */
 size_t mr_worker_members(const mr_worker *worker);
 mr_member *mr_worker_member(const mr_worker *worker, size_t index);
