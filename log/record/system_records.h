@@ -4,9 +4,12 @@
  *  __transaction_state   TransactionLogKey v0 / TransactionLogValue v1     -> mr_decision
  *  __consumer_offsets    OffsetCommitKey v1 / OffsetCommitValue v4         -> mr_position
  *  __cluster_metadata    KRaft frame {uvarint 1, uvarint api key, uvarint version} and body:
- *                        TopicRecord 2, PartitionRecord 3, RemoveTopicRecord 9, ProducerIdsRecord 15,
- *                        RegisterBrokerRecord 27 (node), and ours: JobRecord 10000  -> mr_metadata
+ *                        TopicRecord 2, PartitionRecord 3, RemoveTopicRecord 9,
+ *                        ProducerIdsRecord 15, RegisterBrokerRecord 0 (node: its incarnation is the
+ *                        log id), and ours: JobRecord 10000                -> mr_metadata
  * Thread: any. Decoded texts are copied into the arena given.
+ * All decoders: MR_CORRUPT: broken bytes. MR_INVALID: a version, state or kind this program does not
+ * know. MR_NOT_FOUND: the value is null, a tombstone; what the key says is set.
  */
 #pragma once
 
@@ -44,7 +47,7 @@ typedef struct mr_decision {
     int16_t producer_epoch;
     mr_outcome outcome; /* PrepareCommit (2) or PrepareAbort (3) */
     int64_t timestamp_ms;
-    const mr_decision_part *parts;
+    const mr_decision_part *parts; /* best with those of one topic together: its name stands once */
     size_t parts_count;
 } mr_decision;
 
@@ -53,12 +56,15 @@ mr_status mr_decision_decode(mr_bytes key, mr_bytes value, mr_arena *arena, mr_d
 
 /* ---- positions ---- */
 
+/* Kafka's offset.metadata.max.bytes. */
+#define MR_POSITION_METADATA_BYTES_MAX 4096
+
 typedef struct mr_position {
     mr_bytes group; /* a job, "source.<name>", "sink.<job>.<name>" */
     mr_bytes topic;
     int32_t partition;
     int64_t offset;    /* the next to read */
-    mr_bytes metadata; /* free text, at most 4096 bytes; "" when none */
+    mr_bytes metadata; /* free text, at most MR_POSITION_METADATA_BYTES_MAX; "" when none */
     int64_t timestamp_ms;
     int64_t generation; /* of the job; tagged field, 0 for sources */
 } mr_position;
@@ -117,5 +123,4 @@ typedef struct mr_metadata {
 
 /* Value only: metadata records have no key. */
 void mr_metadata_encode(const mr_metadata *metadata, mr_buf *value_out);
-/* MR_CORRUPT: broken. MR_INVALID: a kind or version this program does not know. */
 mr_status mr_metadata_decode(mr_bytes value, mr_arena *arena, mr_metadata *out) MR_CHECKED;
