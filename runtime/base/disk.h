@@ -80,7 +80,7 @@ mr_status mr_disk_lock(mr_disk *disk, const char *path, mr_file **out, mr_err *e
 void mr_disk_unlock(mr_file *file);
 /* Removes a directory with all it holds; missing is fine. */
 mr_status mr_disk_remove_tree(mr_disk *disk, const char *path, mr_err *err) MR_CHECKED;
-/* Writes a small file durably: temporary name, sync, rename, sync of the directory. */
+/* Writes a small file durably: temporary name (path.tmp), sync, rename, sync of the directory. */
 mr_status mr_disk_write_file(mr_disk *disk, const char *path, mr_bytes content, mr_err *err) MR_CHECKED;
-/* Reads a whole file of at most max_bytes. MR_INVALID: larger. */
+/* Reads a whole file of at most max_bytes, in place of what out held. MR_INVALID: larger. */
 mr_status mr_disk_read_file(mr_disk *disk, const char *path, size_t max_bytes, mr_buf *out, mr_err *err) MR_CHECKED;

@@ -2,7 +2,7 @@
  *
  * Rules (LANGUAGE rules 7, 19): the text is checked whole; of a key given twice the first counts; an
  * integer beyond int64, a number beyond double, a lone surrogate or bad UTF-8 make the text invalid;
- * nesting is at most MR_JSON_DEPTH_MAX.
+ * nesting is at most MR_JSON_DEPTH_MAX. -0 is the integer 0; -0.0 keeps its sign (canonical: 0).
  * Thread: owner only. Texts given to the parser need MR_BUF_PADDING readable bytes behind them (mr_buf,
  * mr_shared and mr_arena_copy give them).
  */

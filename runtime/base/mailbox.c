@@ -1,5 +1,6 @@
 #include "runtime/base/mailbox.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "runtime/base/alloc.h"
@@ -25,7 +26,6 @@ struct mr_mailbox {
 mr_mailbox *mr_mailbox_create(size_t capacity, void (*wake)(void *arg), void *arg) {
     MR_ASSERT(capacity > 0);
     mr_mailbox *mailbox = mr_alloc(sizeof *mailbox);
-    atomic_init(&mailbox->stub.next, NULL);
     atomic_init(&mailbox->newest, &mailbox->stub);
     atomic_init(&mailbox->count, 0);
     mailbox->oldest = &mailbox->stub;
@@ -40,9 +40,9 @@ void mr_mailbox_destroy(mr_mailbox *mailbox) {
 }
 
 static void link_newest(mr_mailbox *mailbox, mr_mail *mail) {
-    atomic_store_explicit(&mail->next, NULL, memory_order_relaxed);
+    __atomic_store_n(&mail->next, NULL, __ATOMIC_RELAXED);
     mr_mail *former = atomic_exchange_explicit(&mailbox->newest, mail, memory_order_acq_rel);
-    atomic_store_explicit(&former->next, mail, memory_order_release);
+    __atomic_store_n(&former->next, mail, __ATOMIC_RELEASE);
 }
 
 /* A compare loop, not an add taken back: a refused push must not make another push see "full". */
@@ -59,8 +59,7 @@ static bool reserve_place(mr_mailbox *mailbox) {
 
 mr_status mr_mailbox_push(mr_mailbox *mailbox, mr_mail *mail) {
     MR_ASSERT(mail != NULL);
-    /* The consumer may take the mail and, told by it, destroy the mailbox's user: read these first.
-     */
+    /* Read before the link: a consumer that popped its last message may destroy the mailbox. */
     void (*wake)(void *) = mailbox->wake;
     void *wake_arg = mailbox->wake_arg;
     if (!reserve_place(mailbox)) {
@@ -74,7 +73,7 @@ mr_status mr_mailbox_push(mr_mailbox *mailbox, mr_mail *mail) {
 }
 
 static mr_mail *next_of(mr_mail *mail) {
-    return atomic_load_explicit(&mail->next, memory_order_acquire);
+    return __atomic_load_n(&mail->next, __ATOMIC_ACQUIRE);
 }
 
 static mr_mail *take_oldest(mr_mailbox *mailbox, mr_mail *next) {
