@@ -22,7 +22,7 @@ typedef struct mr_graph mr_graph;
 
 /* Where a record was first read (LANGUAGE rule 14, millrace-origin). */
 typedef struct mr_origin {
-    mr_bytes topic;      /* or a file's name, when line > 0 */
+    mr_bytes topic;      /* or a file's name, when line > 0; a NUL stands behind it */
     int32_t partition;
     int64_t offset;
     uint64_t line;       /* > 0: `path:line` */
@@ -91,5 +91,7 @@ mr_status mr_graph_next_due(mr_graph *graph, int64_t *due_ms, mr_err *err) MR_CH
 /* After taking a record and closing what was due: sends time records to every partition of every repartition this
  * task writes, if the minimum moved by the plan's step (or to the end, INT64_MAX). announce_step_ms of the plan. */
 mr_status mr_graph_announce(mr_graph *graph, int64_t min_ms, mr_failure *failure) MR_CHECKED;
+/* Before the task's tables are sealed: cursors, counters and announcements that moved become rows of `_task`. */
+mr_status mr_graph_seal(mr_graph *graph, mr_err *err) MR_CHECKED;
 /* Arena and garbage: between batches. */
 void mr_graph_rest(mr_graph *graph);

@@ -4,7 +4,7 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/varint.h"
 
-enum { TAG_TIME = 1, TAG_UPSTREAM, TAG_WINDOW, TAG_ORIGIN, TAG_MINIMUM };
+enum { TAG_TIME = 1, TAG_UPSTREAM, TAG_WINDOW, TAG_ORIGIN, TAG_MINIMUM, TAG_FORMAT };
 
 static const uint8_t header_key[1] = {0};
 
@@ -55,6 +55,11 @@ void mr_internal_encode(const mr_internal *internal, mr_buf *out) {
     if (internal->has_minimum) {
         mr_buf_put_uvarint(out, TAG_MINIMUM);
         mr_buf_put_varint(out, internal->minimum_ms);
+    }
+    if (internal->has_format) {
+        MR_ASSERT(internal->format != MR_FORMAT_JSON);
+        mr_buf_put_uvarint(out, TAG_FORMAT);
+        mr_buf_put_uvarint(out, (uint64_t)internal->format);
     }
 }
 
@@ -126,6 +131,10 @@ mr_status mr_internal_decode(mr_bytes bytes, mr_internal *out) {
         case TAG_MINIMUM:
             out->has_minimum = true;
             out->minimum_ms = mr_reader_varint(&r);
+            break;
+        case TAG_FORMAT:
+            out->has_format = true;
+            out->format = (mr_format_kind)read_bounded(&r, MR_FORMAT_JSON - 1);
             break;
         default:
             r.failed = true;

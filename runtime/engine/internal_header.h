@@ -14,6 +14,7 @@
  *                                    where the record was first read
  *     5 time record  zig-zag varint  announced minimum (INT64_MAX: ended); such a record has no
  *                                    key and no value
+ *     6 format       uvarint         mr_format_kind of the value, left out where it is JSON
  *
  * Example: carried 30 ms behind the timestamp, upstream 1:   01 3b 02 01
  * Thread: any.
@@ -21,6 +22,7 @@
 #pragma once
 
 #include "log/record/record.h"
+#include "topologies/plan.h"
 
 typedef struct mr_internal {
     bool has_time; /* false: the record carries its timestamp */
@@ -28,6 +30,7 @@ typedef struct mr_internal {
     bool has_window;
     bool has_origin;
     bool has_minimum;      /* a time record */
+    bool has_format;       /* false: the value is JSON */
     int64_t time_delta_ms; /* mr_internal_time_delta; a delta of 0 is written as absent */
     uint32_t upstream;
     int64_t window_start_ms;
@@ -36,6 +39,7 @@ typedef struct mr_internal {
     int64_t origin_offset;    /* >= 0 */
     mr_bytes origin_topic;    /* 1..MR_TOPIC_NAME_MAX bytes; borrowed from the decoded bytes */
     int64_t minimum_ms;
+    mr_format_kind format; /* never MR_FORMAT_JSON */
 } mr_internal;
 
 /* The header's key. */

@@ -1,0 +1,48 @@
+#include "runtime/engine/time_from.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+/* 2^63 as double: the first value that does not fit. */
+#define INT64_LIMIT 9223372036854775808.0
+
+static mr_status from_int(const mr_plan_stream *stream, int64_t number, int64_t *ts_ms,
+                          mr_err *err) {
+    int64_t scaled;
+    if (number < 0) {
+        return mr_err_set(err, MR_INVALID, "time of stream '%s' is negative: %" PRId64,
+                          stream->name, number);
+    }
+    if (__builtin_mul_overflow(number, stream->time_unit_ms_numerator, &scaled)) {
+        return mr_err_set(err, MR_INVALID, "time of stream '%s' is out of range: %" PRId64,
+                          stream->name, number);
+    }
+    *ts_ms = scaled / stream->time_unit_ms_denominator;
+    return MR_OK;
+}
+
+static mr_status from_float(const mr_plan_stream *stream, double number, int64_t *ts_ms,
+                            mr_err *err) {
+    double scaled = floor(number * (double)stream->time_unit_ms_numerator /
+                          (double)stream->time_unit_ms_denominator);
+    if (!(scaled >= 0 && scaled < INT64_LIMIT)) {
+        return mr_err_set(err, MR_INVALID, "time of stream '%s' is negative or out of range: %.17g",
+                          stream->name, number);
+    }
+    *ts_ms = (int64_t)scaled;
+    return MR_OK;
+}
+
+mr_status mr_time_of_datum(const mr_plan_stream *stream, const mr_datum *datum, int64_t *ts_ms,
+                           mr_err *err) {
+    switch (datum->kind) {
+    case MR_DATUM_INT:
+        return from_int(stream, datum->integer, ts_ms, err);
+    case MR_DATUM_FLOAT:
+        return from_float(stream, datum->number, ts_ms, err);
+    case MR_DATUM_NIL:
+        return mr_err_set(err, MR_INVALID, "time of stream '%s' is nil", stream->name);
+    default:
+        return mr_err_set(err, MR_INVALID, "time of stream '%s' is not a number", stream->name);
+    }
+}
