@@ -22,7 +22,9 @@ static inline mr_bytes mr_bytes_of(const void *data, size_t len) {
 static inline mr_bytes mr_bytes_text(const char *text) {
     return (mr_bytes){(const uint8_t *)text, strlen(text)};
 }
-static inline bool mr_bytes_is_null(mr_bytes bytes) { return bytes.data == NULL; }
+static inline bool mr_bytes_is_null(mr_bytes bytes) {
+    return bytes.data == NULL;
+}
 /* Null equals only null. */
 bool mr_bytes_equal(mr_bytes a, mr_bytes b);
 /* <0, 0, >0; by unsigned byte, then by length; null sorts first. */
@@ -37,8 +39,11 @@ typedef struct mr_buf {
     size_t cap;
 } mr_buf;
 
-void mr_buf_deinit(mr_buf *buf);                                  /* frees; usable again as empty */
-static inline void mr_buf_clear(mr_buf *buf) { buf->len = 0; }    /* keeps the memory */
+void mr_buf_deinit(mr_buf *buf); /* frees; usable again as empty */
+/* Keeps the memory. */
+static inline void mr_buf_clear(mr_buf *buf) {
+    buf->len = 0;
+}
 /* After it, data is not NULL and more_bytes fit behind len. */
 void mr_buf_reserve(mr_buf *buf, size_t more_bytes);
 /* data may be NULL when len is 0; it must not point into the buffer itself. */
@@ -67,11 +72,15 @@ static inline void mr_buf_put_u8(mr_buf *buf, uint8_t value) {
 void mr_buf_put_be16(mr_buf *buf, uint16_t value);
 void mr_buf_put_be32(mr_buf *buf, uint32_t value);
 void mr_buf_put_be64(mr_buf *buf, uint64_t value);
-static inline mr_bytes mr_buf_view(const mr_buf *buf) { return (mr_bytes){buf->data, buf->len}; }
+static inline mr_bytes mr_buf_view(const mr_buf *buf) {
+    return (mr_bytes){buf->data, buf->len};
+}
 /* NUL-terminates without counting the NUL; borrowed until the next change. */
 const char *mr_buf_cstr(mr_buf *buf);
 
-static inline uint16_t mr_get_be16(const uint8_t *p) { return (uint16_t)((p[0] << 8) | p[1]); }
+static inline uint16_t mr_get_be16(const uint8_t *p) {
+    return (uint16_t)((p[0] << 8) | p[1]);
+}
 static inline uint32_t mr_get_be32(const uint8_t *p) {
     uint32_t v;
     memcpy(&v, p, 4);
@@ -106,7 +115,9 @@ typedef struct mr_reader {
 static inline mr_reader mr_reader_of(mr_bytes bytes) {
     return (mr_reader){bytes.data, bytes.data ? bytes.data + bytes.len : NULL, false};
 }
-static inline size_t mr_reader_left(const mr_reader *r) { return (size_t)(r->end - r->at); }
+static inline size_t mr_reader_left(const mr_reader *r) {
+    return (size_t)(r->end - r->at);
+}
 /* NULL: fewer than len bytes left. For len > 0. */
 static inline const uint8_t *mr_reader_advance(mr_reader *r, size_t len) {
     if (mr_reader_left(r) < len) {

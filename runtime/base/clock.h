@@ -1,5 +1,5 @@
-/* runtime/base/clock.h - time from outside. The engine and the log core get times as parameters; only
- * loops, drivers and simulators hold a clock. */
+/* runtime/base/clock.h - time from outside. The engine and the log core get times as parameters;
+ * only loops, drivers and simulators hold a clock. */
 #pragma once
 
 #include <stdint.h>

@@ -1,10 +1,11 @@
 /* runtime/base/json.h - JSON: simdjson's DOM behind one C header, spans of checked text, a writer.
  *
- * Rules (LANGUAGE rules 7, 19): the text is checked whole; of a key given twice the first counts; an
- * integer beyond int64, a number beyond double, a lone surrogate or bad UTF-8 make the text invalid;
- * nesting is at most MR_JSON_DEPTH_MAX. -0 is the integer 0; -0.0 keeps its sign (canonical: 0).
- * Thread: owner only. Texts given to the parser need MR_BUF_PADDING readable bytes behind them (mr_buf,
+ * Rules (LANGUAGE rules 7, 19): the text is checked whole; of a key given twice the first counts;
+ * an integer beyond int64, a number beyond double, a lone surrogate or bad UTF-8 make the text
+ * invalid; nesting is at most MR_JSON_DEPTH_MAX. -0 is the integer 0; -0.0 keeps its sign
+ * (canonical: 0). Texts given to the parser need MR_BUF_PADDING readable bytes behind them (mr_buf,
  * mr_shared and mr_arena_copy give them).
+ * Thread: owner only.
  */
 #pragma once
 
@@ -35,10 +36,11 @@ typedef struct mr_json_iter {
 mr_json_parser *mr_json_parser_create(void);
 void mr_json_parser_destroy(mr_json_parser *parser);
 /* MR_INVALID: not JSON; the message says what and where (byte). */
-mr_status mr_json_parse(mr_json_parser *parser, mr_bytes text, mr_json *root_out, mr_err *err) MR_CHECKED;
+mr_status mr_json_parse(mr_json_parser *parser, mr_bytes text, mr_json *root_out,
+                        mr_err *err) MR_CHECKED;
 
 mr_json_kind mr_json_kind_of(mr_json value);
-bool mr_json_as_bool(mr_json value);       /* asserts the kind, as do the next three */
+bool mr_json_as_bool(mr_json value); /* asserts the kind, as do the next three */
 int64_t mr_json_as_int(mr_json value);
 double mr_json_as_float(mr_json value);    /* MR_JSON_FLOAT only */
 mr_bytes mr_json_as_string(mr_json value); /* unescaped; borrowed until the next parse */
@@ -80,8 +82,9 @@ void mr_json_put_int(mr_buf *out, int64_t value);
 mr_status mr_json_put_float(mr_buf *out, double value) MR_CHECKED;
 /* Quoted and escaped. MR_INVALID: not UTF-8, nothing written. */
 mr_status mr_json_put_string(mr_buf *out, mr_bytes text) MR_CHECKED;
-/* Canonical form of a value, for keys: object fields sorted by byte (the first of doubled keys), no white
- * space, numbers shortest and a float without fraction as the integer (5.0 -> 5, when it fits). */
+/* Canonical form of a value, for keys: object fields sorted by byte (the first of doubled keys), no
+ * white space, numbers shortest and a float without fraction as the integer (5.0 -> 5, when it
+ * fits). */
 void mr_json_put_canonical(mr_buf *out, mr_json value);
 /* The value as compact JSON, fields in their order. */
 void mr_json_put_value(mr_buf *out, mr_json value);

@@ -1,5 +1,6 @@
-/* runtime/base/limits.h - every maximum of the system with its reason. The `tiny` build shrinks them so
- * that the tests reach the edges. Settings a user may change are defaults in runtime/app/settings. */
+/* runtime/base/limits.h - every maximum of the system with its reason. The `tiny` build shrinks
+ * them so that the tests reach the edges. Settings a user may change are defaults in
+ * runtime/app/settings. */
 #pragma once
 
 #ifdef MR_TINY
@@ -8,7 +9,8 @@
 #define MR_LIMIT(normal, tiny) (normal)
 #endif
 
-/* Bytes of one record with key, value and headers: Kafka's default max.message.bytes, less overhead. */
+/* Bytes of one record with key, value, headers: Kafka's default max.message.bytes, less overhead.
+ */
 #define MR_RECORD_BYTES_MAX MR_LIMIT(1048576, 65536)
 /* Bytes of one batch before compression: a reader holds at most a few of them. */
 #define MR_BATCH_BYTES_MAX MR_LIMIT(262144, 4096)
@@ -16,7 +18,7 @@
 #define MR_BATCH_RECORDS_MAX MR_LIMIT(4096, 3)
 /* A batch on disk or on the wire, record limit plus framing; larger lengths are corruption. */
 #define MR_BATCH_WIRE_BYTES_MAX (MR_RECORD_BYTES_MAX + MR_BATCH_BYTES_MAX + 65536)
-/* Segment size: as Kafka's default would be 1 GiB; smaller, so that purged data goes away sooner. */
+/* Segment size: as Kafka's default would be 1 GiB; smaller, so that purged data goes sooner. */
 #define MR_SEGMENT_BYTES_MAX MR_LIMIT(134217728, 8192)
 /* Age of the first record at which a segment rolls (Kafka: 7 d). */
 #define MR_SEGMENT_AGE_MS_MAX MR_LIMIT(604800000LL, 60000LL)
@@ -29,7 +31,7 @@
 /* Space kept allocated ahead in the files of decisions, positions and metadata, so that they can be
  * written on a full disk. */
 #define MR_RESERVE_BYTES MR_LIMIT(1048576, 16384)
-/* Partitions of one topic, topics of one data directory: tables sized by outside bytes stop here. */
+/* Partitions of one topic, topics of one data directory: tables of outside sizes stop here. */
 #define MR_PARTITIONS_MAX 1024
 #define MR_TOPICS_MAX 4096
 /* Kafka's rule for topic names. */

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 typedef struct mr_machine_rule {
-    const char *name;  /* of the state, for traces and messages */
-    uint32_t allowed;  /* bit n set: a move to state n is allowed */
+    const char *name; /* of the state, for traces and messages */
+    uint32_t allowed; /* bit n set: a move to state n is allowed */
 } mr_machine_rule;
 
 typedef struct mr_machine {

@@ -1,4 +1,5 @@
-/* runtime/base/prng.h - seeded randomness (xoshiro256**), the same on every machine. Thread: owner only. */
+/* runtime/base/prng.h - seeded randomness (xoshiro256**), the same on every machine.
+ * Thread: owner only. */
 #pragma once
 
 #include <stdint.h>

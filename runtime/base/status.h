@@ -13,15 +13,15 @@
 /* X(name, text): the text is what a person reads when there is no message. */
 #define MR_STATUS_MAP(X)                                                                           \
     X(OK, "ok")                                                                                    \
-    X(NOT_FOUND, "not found")             /* the thing asked for is not there */                   \
-    X(AGAIN, "not now")                   /* nothing now, or a queue is full: call again later */  \
-    X(INVALID, "invalid")                 /* the user's input is wrong: tell the user */           \
-    X(EXISTS, "exists already")           /* creation without replacement found it there */        \
-    X(FULL, "no space left")              /* the disk is full: stop cleanly, nothing is lost */    \
-    X(UNAVAILABLE, "unavailable")         /* unknown outcome or I/O error: go through recovery */  \
-    X(FENCED, "fenced")                   /* another owner took over: drop the task */             \
-    X(CORRUPT, "corrupt")                 /* stored bytes are wrong: stop this partition */        \
-    X(FATAL, "fatal")                     /* a promise cannot be kept: stop the process */
+    X(NOT_FOUND, "not found")     /* the thing asked for is not there */                           \
+    X(AGAIN, "not now")           /* nothing now, or a queue is full: call again later */          \
+    X(INVALID, "invalid")         /* the user's input is wrong: tell the user */                   \
+    X(EXISTS, "exists already")   /* creation without replacement found it there */                \
+    X(FULL, "no space left")      /* the disk is full: stop cleanly, nothing is lost */            \
+    X(UNAVAILABLE, "unavailable") /* unknown outcome or I/O error: go through recovery */          \
+    X(FENCED, "fenced")           /* another owner took over: drop the task */                     \
+    X(CORRUPT, "corrupt")         /* stored bytes are wrong: stop this partition */                \
+    X(FATAL, "fatal")             /* a promise cannot be kept: stop the process */
 
 typedef enum mr_status {
 #define MR_STATUS_ENUM(name, text) MR_##name,
@@ -33,7 +33,8 @@ typedef enum mr_status {
 #define MR_PRINTF(format_index, first_index)                                                       \
     __attribute__((format(printf, format_index, first_index)))
 
-#define MR_ERR_BYTES_MAX 1024 /* one message with its prefixes; longer ones are cut, never grown */
+/* One message with its prefixes; longer ones are cut, never grown. */
+#define MR_ERR_BYTES_MAX 1024
 
 typedef struct mr_err {
     mr_status status;
@@ -53,5 +54,6 @@ mr_status mr_err_sys(mr_err *err, mr_status status, int sys, const char *format,
     MR_PRINTF(4, 5);
 /* Puts "prefix: " before the message (if err is not NULL) and returns status unchanged. */
 mr_status mr_err_wrap(mr_err *err, mr_status status, const char *format, ...) MR_PRINTF(3, 4);
-/* Maps errno to a status: ENOSPC/EDQUOT/EFBIG FULL, ENOENT NOT_FOUND, EEXIST EXISTS, else UNAVAILABLE. */
+/* Maps errno to a status: ENOSPC/EDQUOT/EFBIG FULL, ENOENT NOT_FOUND, EEXIST EXISTS, else
+ * UNAVAILABLE. */
 mr_status mr_status_from_errno(int sys);

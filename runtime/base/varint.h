@@ -13,8 +13,8 @@ size_t mr_uvarint_size(uint64_t value);
 size_t mr_varint_size(int64_t value);
 void mr_buf_put_uvarint(mr_buf *buf, uint64_t value);
 void mr_buf_put_varint(mr_buf *buf, int64_t value);
-/* Fails (r->failed) on truncated input and on values beyond 64 bits. As in Kafka, leading zero groups
- * (80 00 for 0) are accepted within the ten bytes. */
+/* Fails (r->failed) on truncated input and on values beyond 64 bits. As in Kafka, leading zero
+ * groups (80 00 for 0) are accepted within the ten bytes. */
 uint64_t mr_reader_uvarint_long(mr_reader *r);
 static inline uint64_t mr_reader_uvarint(mr_reader *r) {
     if (r->at != r->end && *r->at < 0x80) {

@@ -1,7 +1,8 @@
 /* runtime/base/work.h - blocking work done elsewhere (the I/O pool), its end a message.
  *
- * run() may block on the disk; it touches only what the submitter left alone until the work is back in
- * `done`. The real pool runs it on its threads, the simulator at a seeded later step of its one thread.
+ * run() may block on the disk; it touches only what the submitter left alone until the work is back
+ * in `done`. The real pool runs it on its threads, the simulator at a seeded later step of its one
+ * thread.
  */
 #pragma once
 

@@ -76,6 +76,20 @@ static void a_long_message_is_cut_between_characters(void **state) {
     assert_memory_equal(err.message + MR_ERR_BYTES_MAX - 3, "\xc3\xa4", 3);
 }
 
+static void a_character_of_three_bytes_is_cut_whole(void **state) {
+    (void)state;
+    char text[2 * MR_ERR_BYTES_MAX] = {0};
+    for (size_t i = 0; i + 3 < sizeof text; i += 3) {
+        memcpy(text + i, "\xe2\x82\xac", 3);
+    }
+    mr_err err;
+    for (size_t shift = 0; shift < 3; shift++) {
+        assert_int_equal(mr_err_set(&err, MR_INVALID, "%s%s", &"xx"[2 - shift], text), MR_INVALID);
+        size_t whole = (MR_ERR_BYTES_MAX - 1 - shift) / 3 * 3;
+        assert_int_equal(strlen(err.message), shift + whole);
+    }
+}
+
 static void errno_maps_to_what_the_caller_must_do(void **state) {
     (void)state;
     assert_int_equal(mr_status_from_errno(EDQUOT), MR_FULL);
@@ -93,6 +107,7 @@ int main(void) {
         cmocka_unit_test(without_err_only_the_status_travels),
         cmocka_unit_test(a_message_may_quote_itself),
         cmocka_unit_test(a_long_message_is_cut_between_characters),
+        cmocka_unit_test(a_character_of_three_bytes_is_cut_whole),
         cmocka_unit_test(errno_maps_to_what_the_caller_must_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
