@@ -9,8 +9,7 @@
 #define MR_LIMIT(normal, tiny) (normal)
 #endif
 
-/* Bytes of one record with key, value, headers: Kafka's default max.message.bytes, less overhead.
- */
+/* Bytes of one record with key, value, headers: Kafka's default max.message.bytes, less framing. */
 #define MR_RECORD_BYTES_MAX MR_LIMIT(1048576, 65536)
 /* Bytes of one batch before compression: a reader holds at most a few of them. */
 #define MR_BATCH_BYTES_MAX MR_LIMIT(262144, 4096)

@@ -11,9 +11,10 @@
 
 #include "runtime/base/status.h"
 
+/* The first member of every message. */
 typedef struct mr_mail {
     struct mr_mail *next; /* the mailbox's own, changed atomically; any value outside of it */
-} mr_mail;                /* the first member of every message */
+} mr_mail;
 
 typedef struct mr_mailbox mr_mailbox;
 

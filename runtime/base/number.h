@@ -10,8 +10,7 @@
 size_t mr_float_format(double value, char *out);
 /* Whole text, decimal digits with optional sign. MR_INVALID: not one, or beyond int64. */
 mr_status mr_int_parse(mr_bytes text, int64_t *out) MR_CHECKED;
-/* "1h30m" of ms s m h d, whole numbers, at least one unit; MR_INVALID otherwise, or beyond int64.
- */
+/* "1h30m" of ms s m h d, whole numbers, at least one unit; MR_INVALID otherwise, beyond int64. */
 mr_status mr_duration_parse(mr_bytes text, int64_t *ms_out) MR_CHECKED;
 /* The shortest such text ("90m" prints "1h30m", 0 "0s"); room for MR_NUMBER_TEXT_MAX. */
 size_t mr_duration_format(int64_t ms, char *out);
