@@ -1,5 +1,6 @@
-/* statestore/store_memory.h - a store that forgets everything at close (--state memory, TSan, tests).
- * Its persisted position is always "none", so that a restart replays the whole changelog. */
+/* statestore/store_memory.h - a store that forgets everything at close (--state memory, TSan,
+ * tests). Its persisted position is always "none", so that a restart replays the whole changelog.
+ */
 #pragma once
 
 #include "statestore/store.h"

@@ -1,5 +1,5 @@
-/* statestore/window_key.h - keys of window stores: 8 bytes start (big endian, sign bit flipped so that
- * byte order is number order), then the key. Thread: any. */
+/* statestore/window_key.h - keys of window stores: 8 bytes start (big endian, sign bit flipped so
+ * that byte order is number order), then the key. Thread: any. */
 #pragma once
 
 #include "runtime/base/bytes.h"
