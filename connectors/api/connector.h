@@ -41,6 +41,8 @@ typedef struct mr_connector_field {
     const char *help;
 } mr_connector_field;
 
+/* One setting as the user wrote it: a SIZE is "64MiB", "10kB" or "4096", a DURATION "1h30m". Names that
+ * the plugin's table does not have are the host's business: a plugin passes over them. */
 typedef struct mr_connector_setting {
     const char *name;
     const char *value;
@@ -106,6 +108,9 @@ typedef struct mr_connector_read {
     size_t records_count;
     char position[MR_CONNECTOR_POSITION_BYTES_MAX]; /* behind the last record: opaque text, committed with them */
     const char *origin; /* the file's name, for `path:line` */
+    /* in: not 0: the input is bounded, so what stands last without an end mark (a line without its newline) is
+     * whole; 0: it may still be growing and waits for its end mark */
+    int take_rest;
 } mr_connector_read;
 
 /* ---- sinks ---- */
@@ -132,9 +137,10 @@ typedef struct mr_connector_resume {
     int64_t next_offset;    /* hand over rows from this offset on */
     int64_t publish_offset; /* >= 0: the last committed piece is not published yet: hand over exactly the rows up to
                                and with this offset, then call publish with its intent; -1: nothing to make good */
+    int64_t piece_age_ms;   /* > 0: end a piece when the last one ended so long ago; 0: no such bound */
 } mr_connector_resume;
 
-#define MR_CONNECTOR_INTENT_BYTES_MAX 512
+#define MR_CONNECTOR_INTENT_BYTES_MAX 1024
 
 /* ---- the plugin ---- */
 
@@ -163,16 +169,19 @@ typedef struct mr_connector {
     mr_connector_result (*sink_write)(void *self, const mr_connector_row *rows, size_t count, int *piece_full,
                                       char *err, size_t err_bytes);
     /* Before the commit: the text that the log commits for the piece that ends with end_offset (the last offset
-     * consumed, whether or not it gave a row). Everything written so far is durable as far as this sink needs it
-     * before the commit. */
+     * consumed, whether or not it gave a row; there may have been no row at all). Everything written so far is
+     * durable as far as this sink needs it before the commit. */
     mr_connector_result (*sink_prepare)(void *self, int64_t end_offset, char *intent, size_t intent_bytes,
                                         char *err, size_t err_bytes);
     /* After the commit is decided; idempotent: done before is done. */
     mr_connector_result (*sink_publish)(void *self, const char *intent, char *err, size_t err_bytes);
     void (*sink_close)(void *self);
-    /* `reset`: empties what this sink wrote (one-file form); directory chains are kept apart by their generation. */
+    /* `reset`: removes what was written for this topic (all its partitions) by generations below chain->generation,
+     * and nothing else. Idempotent: done before is done, so it may be called whenever a job opens. */
     mr_connector_result (*sink_reset)(const mr_connector_host *host, const mr_connector_setting *settings, size_t count,
                                       const mr_connector_chain *chain, char *err, size_t err_bytes);
+    /* How many rows the piece still takes until it is full by count; UINT64_MAX: no such bound. May be NULL. */
+    uint64_t (*sink_rows_left)(void *self);
 } mr_connector;
 
 #endif
