@@ -12,7 +12,10 @@ static mr_order order_of_ints(int64_t a, int64_t b) {
 }
 
 static mr_order order_of_floats(double a, double b) {
-    return a < b ? MR_ORDER_LESS : a > b ? MR_ORDER_GREATER : a == b ? MR_ORDER_EQUAL : MR_ORDER_UNORDERED;
+    return a < b    ? MR_ORDER_LESS
+           : a > b  ? MR_ORDER_GREATER
+           : a == b ? MR_ORDER_EQUAL
+                    : MR_ORDER_UNORDERED;
 }
 
 static mr_order order_of_int_float(int64_t a, double b) {
@@ -145,13 +148,13 @@ static double float_arithmetic(mr_operator operator_, double a, double b) {
 }
 
 mr_status mr_arithmetic_apply(mr_operator operator_, const mr_datum *a, const mr_datum *b,
-                            mr_datum *out) {
+                              mr_datum *out) {
     MR_ASSERT(mr_datum_is_number(a));
     MR_ASSERT(mr_datum_is_number(b));
     if (a->kind == MR_DATUM_INT && b->kind == MR_DATUM_INT) {
         return int_arithmetic(operator_, a->integer, b->integer, out);
     }
-    *out =
-        mr_datum_float(float_arithmetic(operator_, mr_arithmetic_to_float(a), mr_arithmetic_to_float(b)));
+    *out = mr_datum_float(
+        float_arithmetic(operator_, mr_arithmetic_to_float(a), mr_arithmetic_to_float(b)));
     return MR_OK;
 }

@@ -1,5 +1,5 @@
-/* runtime/engine/arithmetic.h - numbers as Lua 5.4 has them: 64-bit integers and doubles, compared by
- * their mathematical values, integers wrapping, division and modulo towards minus infinity.
+/* runtime/engine/arithmetic.h - numbers as Lua 5.4 has them: 64-bit integers and doubles, compared
+ * by their mathematical values, integers wrapping, division and modulo towards minus infinity.
  * Source of the rules: Lua 5.4 lvm.c (luaV_idiv, luaV_mod, luaV_modf, LTnum). Thread: any.
  */
 #pragma once
@@ -35,4 +35,4 @@ typedef enum mr_operator {
 
 /* Both are numbers. MR_AGAIN: an integer divided by zero, for which Lua has an error. */
 mr_status mr_arithmetic_apply(mr_operator operator_, const mr_datum *a, const mr_datum *b,
-                            mr_datum *out) MR_CHECKED;
+                              mr_datum *out) MR_CHECKED;

@@ -49,8 +49,7 @@ static mr_status decode_float(mr_bytes bytes, mr_datum *out, mr_err *err) {
         return MR_OK;
     }
     mr_datum_text text;
-    return mr_err_set(err, MR_INVALID, "%s is no value of a float",
-                      mr_datum_describe(out, &text));
+    return mr_err_set(err, MR_INVALID, "%s is no value of a float", mr_datum_describe(out, &text));
 }
 
 static mr_status decode_json(mr_value *value, mr_datum *out, mr_err *err) {

@@ -68,8 +68,8 @@ static mr_status encode_bytes(const mr_value *value, mr_buf *out, mr_err *err) {
     return mr_datum_put_json(&value->datum, out, err);
 }
 
-/* Types are shared within a plan, so the same type is the same pointer; of two that only look alike the
- * value is checked once more. */
+/* Types are shared within a plan, so the same type is the same pointer; of two that only look alike
+ * the value is checked once more. */
 static bool passes_as_it_is(const mr_value *value, const mr_format *format) {
     return value->raw.kind == MR_DATUM_RAW && value->raw.format->kind == format->kind &&
            value->raw.format->type == format->type;

@@ -1,6 +1,6 @@
-/* runtime/engine/json_draft.h - JSON text built in an arena, through the writers that append to a mr_buf.
- * A small text is written where it stays; a large one (its bound far above what it may need) goes through
- * the heap and is copied. Thread: owner task only. */
+/* runtime/engine/json_draft.h - JSON text built in an arena, through the writers that append to a
+ * mr_buf. A small text is written where it stays; a large one (its bound far above what it may
+ * need) goes through the heap and is copied. Thread: owner task only. */
 #pragma once
 
 #include "runtime/engine/datum.h"
@@ -20,4 +20,6 @@ void mr_json_draft_drop(mr_json_draft *draft);
 
 /* Upper bound of a datum written by mr_datum_put_json, and of a string by mr_json_put_string. */
 size_t mr_json_bound(const mr_datum *datum);
-static inline size_t mr_json_string_bound(mr_bytes text) { return 6 * text.len + 2; }
+static inline size_t mr_json_string_bound(mr_bytes text) {
+    return 6 * text.len + 2;
+}

@@ -3,8 +3,8 @@
 #include "runtime/base/assert.h"
 #include "runtime/engine/json_draft.h"
 
-/* The value's text is walked once and written anew: fields that no item names are copied as they stand
- * (name and value, without white space between), the others replaced, dropped or gone into.
+/* The value's text is walked once and written anew: fields that no item names are copied as they
+ * stand (name and value, without white space between), the others replaced, dropped or gone into.
  *
  *   value {"a": 1, "b": {"c": 2}}   set b.c: 3, d: 4   ->   {"a":1,"b":{"c":3},"d":4}
  */
@@ -93,16 +93,15 @@ static mr_status put_name(set_run *run, mr_bytes name, size_t *written) {
     return MR_OK;
 }
 
-static mr_status refuse_part(set_run *run, const leaf *item, uint32_t names_count,
-                             mr_bytes value) {
+static mr_status refuse_part(set_run *run, const leaf *item, uint32_t names_count, mr_bytes value) {
     mr_buf path = {0};
     for (uint32_t i = 0; i < names_count; i++) {
         mr_buf_put_text(&path, i > 0 ? "." : "");
         mr_buf_put_bytes(&path, item->path->names[i]);
     }
-    mr_status status = mr_err_set(run->err, MR_INVALID, "field '%s' is %s, not an object",
-                                  mr_buf_cstr(&path),
-                                  value.data[0] == '[' ? "an array" : "a plain value");
+    mr_status status =
+        mr_err_set(run->err, MR_INVALID, "field '%s' is %s, not an object", mr_buf_cstr(&path),
+                   value.data[0] == '[' ? "an array" : "a plain value");
     mr_buf_deinit(&path);
     return status;
 }
@@ -232,8 +231,7 @@ static size_t bound_of(mr_bytes text, const leaf *leaves, uint32_t count) {
     return bytes_max;
 }
 
-static mr_status apply(mr_arena *arena, leaf *leaves, uint32_t count, mr_bytes *text,
-                       mr_err *err) {
+static mr_status apply(mr_arena *arena, leaf *leaves, uint32_t count, mr_bytes *text, mr_err *err) {
     leaf **pointers = mr_arena_alloc(arena, count * sizeof *pointers);
     for (uint32_t i = 0; i < count; i++) {
         pointers[i] = &leaves[i];

@@ -48,8 +48,8 @@ static mr_status evaluate(const mr_template *template, template_run *run, mr_err
 static mr_status put(const mr_template *template, template_run *run, mr_buf *out, mr_err *err);
 
 /* A nil leaf leaves its field out; written fields are counted for the commas. */
-static mr_status put_field(const mr_template *item, template_run *run, size_t *written,
-                           mr_buf *out, mr_err *err) {
+static mr_status put_field(const mr_template *item, template_run *run, size_t *written, mr_buf *out,
+                           mr_err *err) {
     if (item->kind == MR_TEMPLATE_LEAF && run->leaves[run->next].kind == MR_DATUM_NIL) {
         run->next++;
         return MR_OK;

@@ -3,8 +3,8 @@
 #include "runtime/base/assert.h"
 #include "runtime/engine/arithmetic.h"
 
-/* One step of the way from the value to the place being checked; kept on the C stack and turned into
- * text only when the place does not fit. */
+/* One step of the way from the value to the place being checked; kept on the C stack and turned
+ * into text only when the place does not fit. */
 typedef struct place {
     const struct place *parent;
     mr_bytes name; /* of a field; null: an item */
@@ -12,9 +12,9 @@ typedef struct place {
 } place;
 
 static const char *const kind_names[] = {
-    [MR_TYPE_ANY] = "any",   [MR_TYPE_STRING] = "string", [MR_TYPE_INT] = "int",
-    [MR_TYPE_NUMBER] = "number", [MR_TYPE_BOOL] = "bool", [MR_TYPE_ARRAY] = "array",
-    [MR_TYPE_MAP] = "map",   [MR_TYPE_RECORD] = "object",
+    [MR_TYPE_ANY] = "any",       [MR_TYPE_STRING] = "string", [MR_TYPE_INT] = "int",
+    [MR_TYPE_NUMBER] = "number", [MR_TYPE_BOOL] = "bool",     [MR_TYPE_ARRAY] = "array",
+    [MR_TYPE_MAP] = "map",       [MR_TYPE_RECORD] = "object",
 };
 
 static void put_place(const place *at, mr_buf *out) {

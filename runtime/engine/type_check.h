@@ -1,6 +1,6 @@
 /* runtime/engine/type_check.h - does a decoded value have the type that a stream declares?
- * A field without `|null` must be there and not null; `any` takes every value, null too; `int` takes a
- * number without fraction within 64 bits, however written (5 and 5.0); unknown fields pass.
+ * A field without `|null` must be there and not null; `any` takes every value, null too; `int`
+ * takes a number without fraction within 64 bits, however written (5 and 5.0); unknown fields pass.
  * Thread: owner task only. */
 #pragma once
 
