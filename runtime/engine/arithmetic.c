@@ -92,10 +92,10 @@ static int64_t int_floor_modulo(int64_t a, int64_t b) {
 
 static double float_floor_modulo(double a, double b) {
     double rest = fmod(a, b);
-    if (rest > 0 ? b < 0 : rest < 0 && b != rest) {
+    /* fmod rounds the quotient towards zero. An infinite b makes the sum infinite, as in Lua. */
+    if ((rest > 0 && b < 0) || (rest < 0 && b > 0)) {
         rest += b;
     }
-    /* With b infinite and signs differing the sum above is the infinity, as in Lua. */
     return rest;
 }
 

@@ -178,6 +178,11 @@ static mr_status compute(mr_expr_opcode opcode, const mr_datum *a, const mr_datu
     if (!mr_datum_is_number(a) || !mr_datum_is_number(b)) {
         return MR_AGAIN;
     }
+    /* Lua compiles `x - 0` with a literal 0 to `x + 0`, which turns -0.0 into 0.0. */
+    bool of_minus_zero = a->kind == MR_DATUM_FLOAT && a->number == 0 && signbit(a->number);
+    if (of_minus_zero && opcode == MR_EXPR_SUB && b->kind == MR_DATUM_INT) {
+        return MR_AGAIN;
+    }
     return mr_arithmetic_apply(operator_of(opcode), a, b, out);
 }
 

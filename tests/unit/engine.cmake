@@ -1,0 +1,8 @@
+add_library(mr_engine_fixture STATIC unit/engine_fixture.c)
+target_link_libraries(mr_engine_fixture PUBLIC mr_engine_values)
+mr_unit_test(engine_datum mr_engine_fixture)
+mr_unit_test(engine_expr mr_engine_fixture)
+mr_unit_test(engine_set mr_engine_fixture)
+mr_unit_test(engine_aggregate mr_engine_fixture)
+mr_unit_test(engine_window mr_engine_fixture)
+mr_unit_test(engine_internal_header mr_engine_fixture)
