@@ -11,15 +11,19 @@ typedef struct mr_place {
 
 typedef enum mr_severity { MR_SEVERITY_ERROR, MR_SEVERITY_WARNING } mr_severity;
 
-/* X(code, summary): codes are stable and never reused; topologies/diagnostic_codes.h holds the table. */
+/* X(code, summary): codes are stable and never reused; topologies/diagnostic_codes.h holds the
+ * table. */
 typedef struct mr_diagnostics mr_diagnostics;
 
-/* source: the file's text for the quoted lines, borrowed for life; file: its name as shown, copied. */
+/* source: the file's text for the quoted lines, borrowed for life; file: its name as shown, copied.
+ */
 mr_diagnostics *mr_diagnostics_create(const char *file, mr_bytes source);
 void mr_diagnostics_destroy(mr_diagnostics *diagnostics);
-/* length: characters the caret line underlines (at least 1). code: "E203". hint: what would be right, NULL: none. */
-void mr_diagnostics_add(mr_diagnostics *diagnostics, mr_severity severity, const char *code, mr_place place,
-                        uint32_t length, const char *hint, const char *format, ...) MR_PRINTF(7, 8);
+/* length: characters the caret line underlines (at least 1). code: "E203". hint: what would be
+ * right, NULL: none. */
+void mr_diagnostics_add(mr_diagnostics *diagnostics, mr_severity severity, const char *code,
+                        mr_place place, uint32_t length, const char *hint, const char *format, ...)
+    MR_PRINTF(7, 8);
 size_t mr_diagnostics_errors(const mr_diagnostics *diagnostics);
 size_t mr_diagnostics_warnings(const mr_diagnostics *diagnostics);
 /* `file:line:column: error E203: ...`, the line, a caret, the hint; sorted by position; at most

@@ -35,6 +35,9 @@ typedef struct mr_catalog {
     int32_t (*topic_partitions)(void *self, const char *topic);
     /* The environment for ${env:NAME}; NULL result: not set. */
     const char *(*environment)(void *self, const char *name);
+    /* The content of a file for ${file:PATH}; path as written, relative to the job's file; it must stay under
+     * the roots that the job may read. NULL: no files here. */
+    mr_status (*read_file)(void *self, const char *path, mr_buf *out, mr_err *err);
     void *self;
 } mr_catalog;
 

@@ -1,0 +1,153 @@
+/* Code texts, templates and paths: what a text is, only the script language decides (LANGUAGE rule
+ * 4). */
+#include "runtime/base/assert.h"
+#include "topologies/expr_compile.h"
+#include "topologies/topology_check.h"
+
+static const char *const quote_hint =
+    "text with commas, brackets, braces or ': ' wants quotes or block style (|)";
+
+static mr_text_style style_of(const mr_yaml_node *node) {
+    if (node->style == MR_YAML_LITERAL) {
+        return MR_TEXT_BLOCK;
+    }
+    if (node->style == MR_YAML_FOLDED || node->end.line != node->place.line) {
+        return MR_TEXT_FOLDED;
+    }
+    return MR_TEXT_PLAIN_LINE;
+}
+
+static bool is_blank(const char *text) {
+    return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+static const mr_code *compile(mr_check *check, const char *text, mr_code_use use, uint32_t scope,
+                              mr_place place, mr_text_style style, const char *label) {
+    const mr_code_checker *checker = check->catalog->checker;
+    mr_code_form form = MR_CODE_BODY;
+    if (!checker->text(checker->self, text, use, scope, place, style, &form, check->diagnostics)) {
+        return NULL;
+    }
+    mr_topology *topology = check->topology;
+    MR_ASSERT(topology->codes_count < topology->codes_cap);
+    mr_code *code = &topology->codes[topology->codes_count];
+    *code = (mr_code){.id = topology->codes_count++,
+                      .use = use,
+                      .form = form,
+                      .place = place,
+                      .text = text,
+                      .label = label};
+    if (form == MR_CODE_EXPRESSION) {
+        code->native = mr_expr_compile(check->arena, text);
+    }
+    return code;
+}
+
+/* False: no text that could be code; reported. */
+static bool check_text(mr_check *check, const mr_yaml_node *node) {
+    if (node->kind != MR_YAML_SCALAR) {
+        mr_check_error(check, node, "E105", quote_hint, "code is wanted, this is %s",
+                       mr_yaml_kind_name(node->kind));
+        return false;
+    }
+    if (is_blank(node->text)) {
+        mr_check_error(check, node, "E400",
+                       "` #` begins a comment in YAML: text that begins with # wants quotes",
+                       "code is wanted, nothing is here");
+        return false;
+    }
+    return true;
+}
+
+const mr_code *mr_check_code(mr_check *check, const mr_yaml_node *node, mr_code_use use,
+                             uint32_t scope, const char *label) {
+    if (!check_text(check, node)) {
+        return NULL;
+    }
+    mr_text_style style = style_of(node);
+    mr_place place = style == MR_TEXT_FOLDED ? node->place : node->text_place;
+    const char *text = mr_arena_strndup(check->arena, node->text, strlen(node->text));
+    return compile(check, text, use, scope, place, style, label);
+}
+
+/* Where byte `offset` of a scalar's text stands in the file. */
+static mr_place place_inside(const mr_yaml_node *node, size_t offset) {
+    mr_place place = node->text_place;
+    for (size_t i = 0; i < offset; i++) {
+        if (node->text[i] == '\n') {
+            place.line++;
+            place.column = node->text_place.column;
+        } else if (((uint8_t)node->text[i] & 0xc0) != 0x80) {
+            place.column++;
+        }
+    }
+    return place;
+}
+
+const mr_code *mr_check_code_part(mr_check *check, const mr_yaml_node *node, size_t offset,
+                                  size_t length, uint32_t scope, const char *label) {
+    MR_ASSERT(node->kind == MR_YAML_SCALAR && offset + length <= strlen(node->text));
+    char *text = mr_arena_strndup(check->arena, node->text + offset, length);
+    mr_text_style style = style_of(node);
+    mr_place place = style == MR_TEXT_FOLDED ? node->place : place_inside(node, offset);
+    if (style == MR_TEXT_BLOCK && strchr(text, '\n') == NULL) {
+        style = MR_TEXT_PLAIN_LINE;
+    }
+    return compile(check, text, MR_CODE_VALUE, scope, place, style, label);
+}
+
+static bool fill_template(mr_check *check, const mr_yaml_node *node, uint32_t scope,
+                          const char *label, mr_template *out) {
+    if (node->kind == MR_YAML_SCALAR) {
+        out->kind = MR_TEMPLATE_LEAF;
+        out->code = mr_check_code(check, node, MR_CODE_VALUE, scope, label);
+        return out->code != NULL;
+    }
+    bool object = node->kind == MR_YAML_MAPPING;
+    mr_template *items = mr_arena_zalloc(check->arena, sizeof *items * node->count + 1);
+    bool right = true;
+    for (uint32_t i = 0; i < node->count; i++) {
+        const mr_yaml_node *item = object ? node->entries[i].value : node->items[i];
+        const char *item_label;
+        if (object) {
+            const char *name = node->entries[i].key->text;
+            char *copy = mr_arena_strndup(check->arena, name, strlen(name));
+            items[i].name = mr_bytes_text(copy);
+            item_label = mr_arena_printf(check->arena, "%s.%s", label, name);
+        } else {
+            item_label = mr_arena_printf(check->arena, "%s[%u]", label, i + 1);
+        }
+        right = fill_template(check, item, scope, item_label, &items[i]) && right;
+    }
+    out->kind = object ? MR_TEMPLATE_OBJECT : MR_TEMPLATE_ARRAY;
+    out->items = items;
+    out->items_count = node->count;
+    return right;
+}
+
+const mr_template *mr_check_template(mr_check *check, const mr_yaml_node *node, uint32_t scope,
+                                     const char *label) {
+    mr_template *template = mr_arena_zalloc(check->arena, sizeof *template);
+    return fill_template(check, node, scope, label, template) ? template : NULL;
+}
+
+bool mr_check_path(mr_check *check, const mr_yaml_node *node, mr_path *out) {
+    const char *text = mr_arena_strndup(check->arena, node->text, strlen(node->text));
+    uint32_t count = 1;
+    for (const char *at = text; *at != '\0'; at++) {
+        count += *at == '.';
+    }
+    mr_bytes *names = mr_arena_alloc(check->arena, sizeof *names * count);
+    for (uint32_t i = 0; i < count; i++) {
+        size_t length = strcspn(text, ".");
+        if (length == 0) {
+            mr_check_error(check, node, "E208", "names with dots between them: total.net",
+                           "no path of fields: '%s'", node->text);
+            return false;
+        }
+        names[i] = mr_bytes_of(text, length);
+        text += length + 1;
+    }
+    *out = (mr_path){.names = names, .names_count = count};
+    return true;
+}

@@ -1,0 +1,364 @@
+/* `sources` and `sinks`: one key names the connector, its settings are checked against its catalog
+ * entry (LANGUAGE rule 16). */
+#include "runtime/base/assert.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/number.h"
+#include "topologies/topology_check.h"
+
+typedef enum flow_way { SOURCE, SINK } flow_way;
+
+static const char *const source_keys[] = {"to", "steps", "on_error", NULL};
+static const char *const sink_keys[] = {"from", "steps", "on_error", NULL};
+static const char *const connectors_later[] = {"postgres", "sqlite", "odbc", "http", NULL};
+static const char *const settings_later[] = {"glob",   "header",    "delimiter",
+                                             "follow", "guarantee", NULL};
+static const char *const sink_formats[] = {"json", "record", NULL};
+
+/* What is gathered of one connector's mapping. */
+typedef struct gathered {
+    mr_check *check;
+    flow_way direction;
+    const mr_catalog_plugin *plugin;
+    const mr_yaml_node *body; /* of the plugin's key */
+    mr_setting *settings;
+    uint32_t settings_count;
+    bool *given; /* by catalog field */
+    mr_format format;
+    mr_sink_format sink_format;
+    uint64_t record_bytes_max;
+} gathered;
+
+static const mr_catalog_field *fields_of(const gathered *g, size_t *count_out) {
+    *count_out =
+        g->direction == SOURCE ? g->plugin->source_fields_count : g->plugin->sink_fields_count;
+    return g->direction == SOURCE ? g->plugin->source_fields : g->plugin->sink_fields;
+}
+
+static bool plugin_fits(const mr_catalog_plugin *plugin, flow_way direction) {
+    return (direction == SOURCE ? plugin->source_fields_count : plugin->sink_fields_count) > 0;
+}
+
+static const mr_catalog_plugin *find_plugin(const mr_catalog *catalog, const char *name,
+                                            flow_way direction) {
+    for (size_t i = 0; i < catalog->plugins_count; i++) {
+        if (strcmp(catalog->plugins[i].name, name) == 0 &&
+            plugin_fits(&catalog->plugins[i], direction)) {
+            return &catalog->plugins[i];
+        }
+    }
+    return NULL;
+}
+
+static void report_connector_key(mr_check *check, const mr_yaml_node *key, flow_way direction) {
+    const mr_catalog *catalog = check->catalog;
+    const char *const *own = direction == SOURCE ? source_keys : sink_keys;
+    size_t own_count = mr_words_count(own);
+    const char **known =
+        mr_arena_zalloc(check->arena, sizeof *known * (own_count + catalog->plugins_count + 1));
+    memcpy(known, own, sizeof *known * own_count);
+    for (size_t i = 0; i < catalog->plugins_count; i++) {
+        if (plugin_fits(&catalog->plugins[i], direction)) {
+            known[own_count++] = catalog->plugins[i].name;
+        }
+    }
+    const char *what = mr_arena_printf(check->arena, "unknown key or connector '%s' in a %s",
+                                       key->text, direction == SOURCE ? "source" : "sink");
+    mr_check_unknown(check, key, "E203", what, known);
+}
+
+/* Sets plugin and body; false: reported. */
+static bool find_connector(gathered *g, const mr_name *name) {
+    mr_check *check = g->check;
+    const mr_yaml_node *body = name->body;
+    const char *const *own = g->direction == SOURCE ? source_keys : sink_keys;
+    if (body->kind != MR_YAML_MAPPING) {
+        mr_check_error(check, body, "E105", NULL, "a connector is a mapping, this is %s",
+                       mr_yaml_kind_name(body->kind));
+        return false;
+    }
+    bool reported = false;
+    for (uint32_t i = 0; i < body->count; i++) {
+        const mr_yaml_node *key = body->entries[i].key;
+        const mr_catalog_plugin *plugin = find_plugin(check->catalog, key->text, g->direction);
+        if (mr_words_have(own, key->text)) {
+            continue;
+        }
+        if (plugin == NULL &&
+            (mr_words_have(connectors_later, key->text) || strcmp(key->text, "guarantee") == 0)) {
+            mr_check_refuse(check, key, key->text);
+            reported = true;
+        } else if (plugin == NULL) {
+            report_connector_key(check, key, g->direction);
+            reported = true;
+        } else if (g->plugin != NULL) {
+            mr_check_error(check, key, "E210", NULL,
+                           "one connector is enough, '%s' is a second one", key->text);
+        } else {
+            g->plugin = plugin;
+            g->body = body->entries[i].value;
+        }
+    }
+    if (g->plugin == NULL && !reported) {
+        mr_diagnostics_add(check->diagnostics, MR_SEVERITY_ERROR, "E501", name->place, 1,
+                           "file: {path: in.jsonl, format: json}", "no connector is named here");
+    }
+    return g->plugin != NULL;
+}
+
+static bool is_choice(const char *choices, const char *value) {
+    size_t length = strlen(value);
+    for (const char *at = choices; at != NULL && length > 0; at = strchr(at, '|')) {
+        at += *at == '|';
+        if (strncmp(at, value, length) == 0 && (at[length] == '|' || at[length] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_kind(const mr_catalog_field *field, const char *value) {
+    int64_t number = 0;
+    uint64_t size = 0;
+    if (strcmp(field->kind, "int") == 0) {
+        return mr_int_parse(mr_bytes_text(value), &number) == MR_OK;
+    }
+    if (strcmp(field->kind, "size") == 0) {
+        return mr_size_parse(mr_bytes_text(value), &size) == MR_OK;
+    }
+    if (strcmp(field->kind, "duration") == 0) {
+        return mr_duration_parse(mr_bytes_text(value), &number) == MR_OK;
+    }
+    if (strcmp(field->kind, "choice") == 0) {
+        return is_choice(field->choices, value);
+    }
+    return value[0] != '\0';
+}
+
+static void check_format_setting(gathered *g, const mr_yaml_node *node) {
+    mr_check *check = g->check;
+    if (g->direction == SINK) {
+        if (strncmp(node->text, "csv", 3) == 0) {
+            mr_check_refuse(check, node, "csv");
+        } else if (strcmp(node->text, "record") == 0) {
+            g->sink_format = MR_SINK_FORMAT_RECORD;
+        } else if (strcmp(node->text, "json") != 0) {
+            mr_check_unknown(check, node, "E502",
+                             mr_arena_printf(check->arena, "unknown format '%s'", node->text),
+                             sink_formats);
+        }
+        return;
+    }
+    bool json = strncmp(node->text, "json", 4) == 0 || strncmp(node->text, "csv", 3) == 0;
+    if (json) {
+        g->format = mr_check_format(check, node);
+    } else if (strcmp(node->text, "lines") != 0) {
+        static const char *const formats[] = {"lines", "json", "json(Type)", NULL};
+        mr_check_unknown(check, node, "E502",
+                         mr_arena_printf(check->arena, "unknown format '%s'", node->text), formats);
+    }
+}
+
+static void check_record_bytes(gathered *g, const mr_yaml_node *node, const char *value) {
+    uint64_t bytes = 0;
+    if (mr_size_parse(mr_bytes_text(value), &bytes) != MR_OK || bytes == 0 ||
+        bytes > MR_RECORD_BYTES_MAX) {
+        mr_check_error(g->check, node, "E502", NULL,
+                       "'max_record' must be a size from 1 to %d bytes, not '%s'",
+                       MR_RECORD_BYTES_MAX, value);
+        return;
+    }
+    g->record_bytes_max = bytes;
+}
+
+static void report_setting(gathered *g, const mr_yaml_node *key, const char *name) {
+    size_t count = 0;
+    const mr_catalog_field *fields = fields_of(g, &count);
+    const char **known = mr_arena_zalloc(g->check->arena, sizeof *known * (count + 3));
+    for (size_t i = 0; i < count; i++) {
+        known[i] = fields[i].name;
+    }
+    known[count++] = "format";
+    if (g->direction == SOURCE) {
+        known[count++] = "max_record";
+    }
+    const char *nearest = mr_suggest(name, known, count);
+    mr_buf hint = {0};
+    for (size_t i = 0; i < count; i++) {
+        mr_buf_printf(&hint, "%s%s", i == 0 ? "one of " : ", ", known[i]);
+    }
+    if (nearest != NULL) {
+        mr_check_error(g->check, key, "E203", mr_buf_cstr(&hint),
+                       "unknown key '%s' in %s, did you mean '%s'?", name, g->plugin->name,
+                       nearest);
+    } else {
+        mr_check_error(g->check, key, "E203", mr_buf_cstr(&hint), "unknown key '%s' in %s", name,
+                       g->plugin->name);
+    }
+    mr_buf_deinit(&hint);
+}
+
+static void take_setting(gathered *g, const mr_yaml_node *key, const mr_yaml_node *node,
+                         const char *name) {
+    const char *value = mr_check_placeholders(g->check, node);
+    if (value == NULL) {
+        return;
+    }
+    bool own = false;
+    if (strcmp(name, "format") == 0) {
+        check_format_setting(g, node);
+        own = true;
+    } else if (strcmp(name, "max_record") == 0 && g->direction == SOURCE) {
+        check_record_bytes(g, node, value);
+        own = true;
+    }
+    size_t count = 0, index = 0;
+    const mr_catalog_field *fields = fields_of(g, &count);
+    while (index < count && strcmp(fields[index].name, name) != 0) {
+        index++;
+    }
+    if (index == count) {
+        if (!own && mr_words_have(settings_later, name)) {
+            mr_check_refuse(g->check, key, name);
+        } else if (!own) {
+            report_setting(g, key, name);
+        }
+        return;
+    }
+    g->given[index] = true;
+    if (!own && !has_kind(&fields[index], value)) {
+        mr_check_error(g->check, node, "E502", fields[index].choices, "'%s' wants a %s, not '%s'",
+                       name, fields[index].kind, value);
+    }
+    g->settings[g->settings_count++] =
+        (mr_setting){.name = name, .value = value, .place = node->place};
+}
+
+/* Nested mappings become dotted names: rotate: {records: 5} is rotate.records. */
+static void take_settings(gathered *g, const mr_yaml_node *mapping, const char *prefix) {
+    for (uint32_t i = 0; i < mapping->count; i++) {
+        const mr_yaml_entry *entry = &mapping->entries[i];
+        const char *name = mr_arena_printf(g->check->arena, "%s%s%s", prefix,
+                                           prefix[0] == '\0' ? "" : ".", entry->key->text);
+        if (entry->value->kind == MR_YAML_MAPPING) {
+            take_settings(g, entry->value, name);
+        } else if (mr_yaml_is_nothing(entry->value) || entry->value->kind != MR_YAML_SCALAR) {
+            mr_check_error(g->check, entry->value, "E502", NULL, "'%s' wants a text", name);
+        } else {
+            take_setting(g, entry->key, entry->value, name);
+        }
+    }
+}
+
+static void check_settings(gathered *g) {
+    mr_check *check = g->check;
+    if (g->body->kind != MR_YAML_MAPPING) {
+        mr_check_error(check, g->body, "E105", "file: {path: in.jsonl, format: json}",
+                       "'%s' wants a mapping of settings", g->plugin->name);
+        return;
+    }
+    size_t errors = mr_diagnostics_errors(check->diagnostics);
+    size_t count = 0;
+    const mr_catalog_field *fields = fields_of(g, &count);
+    g->given = mr_arena_zalloc(check->arena, count + 1);
+    g->settings = mr_arena_zalloc(check->arena, sizeof *g->settings * g->body->nodes_count);
+    take_settings(g, g->body, "");
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].required && !g->given[i]) {
+            mr_check_error(check, g->body, "E201", NULL, "'%s' is missing in %s", fields[i].name,
+                           g->plugin->name);
+        }
+    }
+    const char *(*together)(const mr_setting *, size_t) =
+        g->direction == SOURCE ? g->plugin->check_source : g->plugin->check_sink;
+    if (together != NULL && errors == mr_diagnostics_errors(check->diagnostics)) {
+        const char *message = together(g->settings, g->settings_count);
+        if (message != NULL) {
+            mr_check_error(check, g->body, "E502", NULL, "%s: %s", g->plugin->name, message);
+        }
+    }
+}
+
+static mr_topology_chain connector_steps(mr_check *check, const mr_name *name, mr_policy on_error) {
+    mr_steps_context context = {
+        .of = MR_STEPS_OF_CONNECTOR, .owner = name->text, .on_error = on_error};
+    return mr_check_steps(check, mr_check_get(check, name->body, "steps", MR_OPTIONAL, name->place),
+                          &context);
+}
+
+static uint32_t connector_stream(mr_check *check, const mr_name *name, const char *key) {
+    const mr_yaml_node *node = mr_check_get(check, name->body, key, MR_REQUIRED, name->place);
+    if (node == NULL) {
+        return MR_INDEX_NONE;
+    }
+    if (node->kind == MR_YAML_MAPPING && strcmp(key, "to") == 0) {
+        mr_check_refuse(check, node, "to: {table: stream}");
+        return MR_INDEX_NONE;
+    }
+    return mr_check_stream_name(check, node, key);
+}
+
+static void check_source(mr_check *check, const mr_name *name, mr_plan_source *source,
+                         mr_topology_chain *chain) {
+    gathered g = {.check = check,
+                  .direction = SOURCE,
+                  .format = {.kind = MR_FORMAT_STRING},
+                  .record_bytes_max = MR_RECORD_BYTES_MAX};
+    *source = (mr_plan_source){
+        .name = name->text, .place = name->place, .plugin = "", .stream = MR_INDEX_NONE};
+    if (find_connector(&g, name)) {
+        check_settings(&g);
+        source->plugin = g.plugin->name;
+    }
+    if (name->body->kind != MR_YAML_MAPPING) {
+        return;
+    }
+    source->settings = g.settings;
+    source->settings_count = g.settings_count;
+    source->value = g.format;
+    source->record_bytes_max = g.record_bytes_max;
+    source->on_error = mr_check_on_error(check, name->body, check->topology->on_error);
+    source->stream = connector_stream(check, name, "to");
+    *chain = connector_steps(check, name, source->on_error);
+}
+
+static void check_sink(mr_check *check, const mr_name *name, mr_plan_sink *sink,
+                       mr_topology_chain *chain) {
+    gathered g = {.check = check, .direction = SINK, .sink_format = MR_SINK_FORMAT_JSON};
+    *sink = (mr_plan_sink){
+        .name = name->text, .place = name->place, .plugin = "", .stream = MR_INDEX_NONE};
+    if (find_connector(&g, name)) {
+        check_settings(&g);
+        sink->plugin = g.plugin->name;
+    }
+    if (name->body->kind != MR_YAML_MAPPING) {
+        return;
+    }
+    sink->settings = g.settings;
+    sink->settings_count = g.settings_count;
+    sink->format = g.sink_format;
+    sink->on_error = mr_check_on_error(check, name->body, check->topology->on_error);
+    sink->stream = connector_stream(check, name, "from");
+    *chain = connector_steps(check, name, sink->on_error);
+}
+
+void mr_check_sources(mr_check *check, mr_name **names, uint32_t count) {
+    mr_topology *topology = check->topology;
+    topology->sources = mr_arena_zalloc(check->arena, sizeof *topology->sources * count + 1);
+    topology->source_chains =
+        mr_arena_zalloc(check->arena, sizeof *topology->source_chains * count + 1);
+    topology->sources_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        check_source(check, names[i], &topology->sources[i], &topology->source_chains[i]);
+    }
+}
+
+void mr_check_sinks(mr_check *check, mr_name **names, uint32_t count) {
+    mr_topology *topology = check->topology;
+    topology->sinks = mr_arena_zalloc(check->arena, sizeof *topology->sinks * count + 1);
+    topology->sink_chains =
+        mr_arena_zalloc(check->arena, sizeof *topology->sink_chains * count + 1);
+    topology->sinks_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        check_sink(check, names[i], &topology->sinks[i], &topology->sink_chains[i]);
+    }
+}

@@ -1,0 +1,385 @@
+#include "topologies/yaml_tree.h"
+
+#include <yaml.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/map.h"
+#include "topologies/source_lines.h"
+
+typedef struct builder {
+    yaml_parser_t parser;
+    mr_arena *arena;
+    mr_diagnostics *diagnostics;
+    mr_source_lines lines;
+    mr_map *anchors; /* name -> node; the node under construction is not there yet */
+    uint32_t nodes;  /* so far, aliases expanded */
+    uint32_t aliases;
+    bool failed; /* nothing more can be read */
+} builder;
+
+/* Collects the children of one node; the arena takes the final array. */
+typedef struct children {
+    void *data;
+    uint32_t count, cap;
+} children;
+
+static mr_place place_of(yaml_mark_t mark) {
+    return (mr_place){.line = (uint32_t)mark.line + 1, .column = (uint32_t)mark.column + 1};
+}
+
+static void fail(builder *b, const char *code, mr_place place, const char *message) {
+    if (!b->failed) {
+        mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, code, place, 1, NULL, "%s", message);
+        b->failed = true;
+    }
+}
+
+/* libyaml says "did not find expected ',' or '}'": the cause is nearly always code in braces. */
+static const char *syntax_hint(const char *problem) {
+    if (strstr(problem, "expected ',' or") != NULL || strstr(problem, "flow") != NULL) {
+        return "text with commas, brackets, braces or colons wants quotes or block style (|)";
+    }
+    if (strstr(problem, "tab") != NULL || strstr(problem, "cannot start any token") != NULL) {
+        return "YAML indents with spaces; text that begins with % @ ` { [ & * ! | > ' \" # wants "
+               "quotes";
+    }
+    if (strstr(problem, "mapping values are not allowed") != NULL) {
+        return "text with ': ' inside wants quotes or block style (|)";
+    }
+    return NULL;
+}
+
+static bool next_event(builder *b, yaml_event_t *event) {
+    if (b->failed) {
+        return false;
+    }
+    if (yaml_parser_parse(&b->parser, event)) {
+        return true;
+    }
+    const char *problem = b->parser.problem == NULL ? "cannot be read" : b->parser.problem;
+    mr_place place = place_of(b->parser.problem_mark);
+    if (b->parser.error == YAML_READER_ERROR) {
+        place = place_of(b->parser.mark);
+    }
+    const char *context = b->parser.context;
+    mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, "E101", place, 1, syntax_hint(problem),
+                       "YAML: %s%s%s", context == NULL ? "" : context, context == NULL ? "" : ": ",
+                       problem);
+    b->failed = true;
+    return false;
+}
+
+static void *children_add(children *list, size_t item_bytes) {
+    if (list->count == list->cap) {
+        list->cap = list->cap == 0 ? 8 : list->cap * 2;
+        list->data = mr_realloc(list->data, list->cap * item_bytes);
+    }
+    return (uint8_t *)list->data + item_bytes * list->count++;
+}
+
+static const void *children_take(builder *b, children *list, size_t item_bytes) {
+    void *out = mr_arena_alloc(b->arena, list->count * item_bytes + 1);
+    if (list->count > 0) {
+        memcpy(out, list->data, list->count * item_bytes);
+    }
+    mr_free(list->data);
+    return out;
+}
+
+/* Counts a node against the limits; false: the file is refused. */
+static bool take_nodes(builder *b, mr_place place, uint32_t nodes, uint32_t depth) {
+    if (depth > MR_YAML_DEPTH_MAX) {
+        fail(b, "E102", place, "nested too deep");
+    } else if (nodes > MR_YAML_NODES_MAX - b->nodes) {
+        fail(b, "E102", place, "too many nodes in one file");
+    } else {
+        b->nodes += nodes;
+    }
+    return !b->failed;
+}
+
+static void refuse_tag(builder *b, const yaml_char_t *tag, mr_place place) {
+    if (tag != NULL) {
+        mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, "E103", place, 1,
+                           "text that begins with ! wants quotes; Lua writes `not`",
+                           "YAML tags are not part of the language: '%s'", (const char *)tag);
+    }
+}
+
+/* A block scalar is marked at its `|`; its text begins on the next line, behind the indentation. */
+static mr_place text_place(const builder *b, const mr_yaml_node *node) {
+    mr_place place = node->place;
+    if (node->style == MR_YAML_QUOTED) {
+        place.column++;
+    } else if (node->style == MR_YAML_LITERAL || node->style == MR_YAML_FOLDED) {
+        place.line++;
+        place.column = 1;
+        for (uint32_t line = place.line; line <= node->end.line; line++) {
+            mr_bytes text = mr_source_line(&b->lines, line);
+            size_t indent = 0;
+            while (indent < text.len && text.data[indent] == ' ') {
+                indent++;
+            }
+            if (indent < text.len) {
+                place.column = (uint32_t)indent + 1;
+                break;
+            }
+        }
+    }
+    return place;
+}
+
+static mr_yaml_style style_of(yaml_scalar_style_t style) {
+    switch (style) {
+    case YAML_SINGLE_QUOTED_SCALAR_STYLE:
+    case YAML_DOUBLE_QUOTED_SCALAR_STYLE:
+        return MR_YAML_QUOTED;
+    case YAML_LITERAL_SCALAR_STYLE:
+        return MR_YAML_LITERAL;
+    case YAML_FOLDED_SCALAR_STYLE:
+        return MR_YAML_FOLDED;
+    default:
+        return MR_YAML_PLAIN;
+    }
+}
+
+static void build_scalar(builder *b, mr_yaml_node *node, const yaml_event_t *event) {
+    const char *text = (const char *)event->data.scalar.value;
+    size_t length = event->data.scalar.length;
+    if (memchr(text, '\0', length) != NULL) {
+        fail(b, "E102", node->place, "a NUL character inside a text");
+        length = 0;
+    }
+    refuse_tag(b, event->data.scalar.tag, node->place);
+    node->kind = MR_YAML_SCALAR;
+    node->style = style_of(event->data.scalar.style);
+    node->text = mr_arena_strndup(b->arena, text, length);
+    node->text_place = text_place(b, node);
+}
+
+static mr_yaml_node *build_node(builder *b, yaml_event_t *event, uint32_t depth);
+
+static void grow(mr_yaml_node *node, const mr_yaml_node *child) {
+    node->nodes_count += child->nodes_count;
+    if (child->height >= node->height) {
+        node->height = child->height + 1;
+    }
+}
+
+static void build_sequence(builder *b, mr_yaml_node *node, uint32_t depth) {
+    children items = {0};
+    yaml_event_t event;
+    while (next_event(b, &event)) {
+        if (event.type == YAML_SEQUENCE_END_EVENT) {
+            node->end = place_of(event.end_mark);
+            yaml_event_delete(&event);
+            break;
+        }
+        const mr_yaml_node *item = build_node(b, &event, depth + 1);
+        if (item != NULL) {
+            *(const mr_yaml_node **)children_add(&items, sizeof item) = item;
+            grow(node, item);
+        }
+    }
+    node->count = items.count;
+    node->items = children_take(b, &items, sizeof(mr_yaml_node *));
+}
+
+/* Reports a key that cannot stand; false: its entry is left out. */
+static bool check_key(builder *b, mr_map *keys, const mr_yaml_node *key) {
+    if (key->kind != MR_YAML_SCALAR) {
+        mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, "E105", key->place,
+                           mr_yaml_length(key), "text with braces or brackets wants quotes",
+                           "a key must be a text, not %s", mr_yaml_kind_name(key->kind));
+        return false;
+    }
+    if (key->style == MR_YAML_PLAIN && strcmp(key->text, "<<") == 0) {
+        mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, "E103", key->place, 2, NULL,
+                           "merge keys are not part of the language");
+        return false;
+    }
+    const mr_yaml_node *first = mr_map_get(keys, mr_bytes_text(key->text));
+    if (first != NULL) {
+        mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, "E104", key->place,
+                           mr_yaml_length(key), NULL, "key '%s' stands already at line %u",
+                           key->text, first->place.line);
+        return false;
+    }
+    mr_map_put(keys, mr_bytes_text(key->text), (void *)(uintptr_t)key);
+    return true;
+}
+
+static void build_mapping(builder *b, mr_yaml_node *node, uint32_t depth) {
+    children entries = {0};
+    mr_map *keys = mr_map_create();
+    yaml_event_t event;
+    while (next_event(b, &event)) {
+        if (event.type == YAML_MAPPING_END_EVENT) {
+            node->end = place_of(event.end_mark);
+            yaml_event_delete(&event);
+            break;
+        }
+        const mr_yaml_node *key = build_node(b, &event, depth + 1);
+        if (!next_event(b, &event)) {
+            break;
+        }
+        const mr_yaml_node *value = build_node(b, &event, depth + 1);
+        if (key == NULL || value == NULL) {
+            continue;
+        }
+        grow(node, key);
+        grow(node, value);
+        if (check_key(b, keys, key)) {
+            *(mr_yaml_entry *)children_add(&entries, sizeof(mr_yaml_entry)) =
+                (mr_yaml_entry){key, value};
+        }
+    }
+    mr_map_destroy(keys);
+    node->count = entries.count;
+    node->entries = children_take(b, &entries, sizeof(mr_yaml_entry));
+}
+
+static mr_yaml_node *follow_alias(builder *b, const yaml_event_t *event, uint32_t depth) {
+    const char *name = (const char *)event->data.alias.anchor;
+    mr_place place = place_of(event->start_mark);
+    mr_yaml_node *node = mr_map_get(b->anchors, mr_bytes_text(name));
+    if (node == NULL) {
+        fail(b, "E103", place, "this alias names no anchor before it, or one it stands in");
+    } else if (++b->aliases > MR_YAML_ALIASES_MAX) {
+        fail(b, "E102", place, "too many aliases in one file");
+    } else {
+        take_nodes(b, place, node->nodes_count, depth + node->height - 1);
+    }
+    return b->failed ? NULL : node;
+}
+
+/* Takes the event and all that belongs to it. NULL: failed. */
+static mr_yaml_node *build_node(builder *b, yaml_event_t *event, uint32_t depth) {
+    if (event->type == YAML_ALIAS_EVENT) {
+        mr_yaml_node *named = follow_alias(b, event, depth);
+        yaml_event_delete(event);
+        return named;
+    }
+    mr_yaml_node *node = mr_arena_zalloc(b->arena, sizeof *node);
+    node->place = place_of(event->start_mark);
+    node->end = place_of(event->end_mark);
+    node->text_place = node->place;
+    node->nodes_count = 1;
+    node->height = 1;
+    const yaml_char_t *anchor = NULL;
+    if (!take_nodes(b, node->place, 1, depth)) {
+        yaml_event_delete(event);
+        return NULL;
+    }
+    if (event->type == YAML_SCALAR_EVENT) {
+        build_scalar(b, node, event);
+        anchor = event->data.scalar.anchor;
+    } else if (event->type == YAML_SEQUENCE_START_EVENT) {
+        refuse_tag(b, event->data.sequence_start.tag, node->place);
+        anchor = event->data.sequence_start.anchor;
+        node->kind = MR_YAML_SEQUENCE;
+        build_sequence(b, node, depth);
+    } else {
+        MR_ASSERT(event->type == YAML_MAPPING_START_EVENT);
+        refuse_tag(b, event->data.mapping_start.tag, node->place);
+        anchor = event->data.mapping_start.anchor;
+        node->kind = MR_YAML_MAPPING;
+        build_mapping(b, node, depth);
+    }
+    if (anchor != NULL) {
+        mr_map_put(b->anchors, mr_bytes_text((const char *)anchor), node);
+    }
+    yaml_event_delete(event);
+    return b->failed ? NULL : node;
+}
+
+static const mr_yaml_node *build_document(builder *b) {
+    const mr_yaml_node *root = NULL;
+    yaml_event_t event;
+    while (next_event(b, &event)) {
+        yaml_event_type_t type = event.type;
+        if (type == YAML_STREAM_END_EVENT) {
+            yaml_event_delete(&event);
+            break;
+        }
+        if (type == YAML_STREAM_START_EVENT || type == YAML_DOCUMENT_START_EVENT ||
+            type == YAML_DOCUMENT_END_EVENT) {
+            if (type == YAML_DOCUMENT_START_EVENT && root != NULL) {
+                fail(b, "E102", place_of(event.start_mark), "one file is one document");
+            }
+            yaml_event_delete(&event);
+            continue;
+        }
+        root = build_node(b, &event, 1);
+    }
+    return b->failed ? NULL : root;
+}
+
+void mr_yaml_tree_parse(mr_yaml_tree *tree, mr_bytes text, mr_diagnostics *diagnostics) {
+    *tree = (mr_yaml_tree){.arena = mr_arena_create(16384)};
+    if (text.len > MR_YAML_BYTES_MAX) {
+        mr_diagnostics_add(diagnostics, MR_SEVERITY_ERROR, "E102", (mr_place){0}, 1, NULL,
+                           "the file has %zu bytes, at most %d are read", text.len,
+                           MR_YAML_BYTES_MAX);
+        return;
+    }
+    builder b = {.arena = tree->arena, .diagnostics = diagnostics, .anchors = mr_map_create()};
+    mr_source_lines_init(&b.lines, text);
+    if (!yaml_parser_initialize(&b.parser)) {
+        mr_assert_failed("out of memory", __FILE__, __LINE__);
+    }
+    yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&b.parser, text.data == NULL ? (const uint8_t *)"" : text.data,
+                                 text.len);
+    tree->root = build_document(&b);
+    if (tree->root == NULL && !b.failed) {
+        mr_diagnostics_add(diagnostics, MR_SEVERITY_ERROR, "E102", (mr_place){1, 1}, 1, NULL,
+                           "the file is empty");
+    }
+    yaml_parser_delete(&b.parser);
+    mr_source_lines_deinit(&b.lines);
+    mr_map_destroy(b.anchors);
+}
+
+void mr_yaml_tree_deinit(mr_yaml_tree *tree) {
+    mr_arena_destroy(tree->arena);
+    *tree = (mr_yaml_tree){0};
+}
+
+const mr_yaml_node *mr_yaml_get(const mr_yaml_node *mapping, const char *key) {
+    if (mapping == NULL || mapping->kind != MR_YAML_MAPPING) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < mapping->count; i++) {
+        if (strcmp(mapping->entries[i].key->text, key) == 0) {
+            return mapping->entries[i].value;
+        }
+    }
+    return NULL;
+}
+
+bool mr_yaml_is_nothing(const mr_yaml_node *node) {
+    return node->kind == MR_YAML_SCALAR && node->style == MR_YAML_PLAIN &&
+           (node->text[0] == '\0' || strcmp(node->text, "~") == 0 ||
+            strcmp(node->text, "null") == 0);
+}
+
+uint32_t mr_yaml_length(const mr_yaml_node *node) {
+    if (node->end.line == node->place.line && node->end.column > node->place.column) {
+        return node->end.column - node->place.column;
+    }
+    return 1;
+}
+
+const char *mr_yaml_kind_name(mr_yaml_kind kind) {
+    switch (kind) {
+    case MR_YAML_SCALAR:
+        return "a text";
+    case MR_YAML_SEQUENCE:
+        return "a list";
+    default:
+        return "a mapping";
+    }
+}
