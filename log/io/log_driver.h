@@ -1,6 +1,6 @@
-/* log/io/log_driver.h - carries out the core's effects: the same code in the real log thread and in the
- * simulator, which differ in the disk and the work pool they hand in.
- * Thread: the log thread only, except requests(). */
+/* log/io/log_driver.h - carries out the core's effects: the same code in the real log thread and in
+ * the simulator, which differ in the disk and the work pool they hand in. Thread: the log thread
+ * only, except requests(). */
 #pragma once
 
 #include "log/core/log_core.h"
@@ -11,11 +11,12 @@
 typedef struct mr_log_driver mr_log_driver;
 
 typedef struct mr_log_driver_config {
-    mr_disk *disk;       /* root of the data directory */
+    mr_disk *disk; /* root of the data directory */
     mr_work_pool pool;
     void (*wake)(void *arg); /* called from any thread when the driver has something to do */
     void *wake_arg;
-    void (*failed)(void *arg, const mr_err *err); /* the core stopped; called once, on the log thread */
+    void (*failed)(void *arg,
+                   const mr_err *err); /* the core stopped; called once, on the log thread */
     void *failed_arg;
 } mr_log_driver_config;
 

@@ -1,0 +1,516 @@
+#include "log/io/log_driver.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
+
+/* Messages on their way from clients: a bound on memory, far above what runs. */
+#define REQUESTS_MAX (1u << 17)
+/* Works outstanding are bounded by what clients have under way; this only sizes the way back. */
+#define WORKS_MAX (1u << 20)
+/* Open files; idle ones beyond are closed and opened again when needed. */
+#define HANDLES_MAX 512
+
+/* One effect on its way. */
+typedef struct op {
+    mr_log_effect effect; /* path and data are owned */
+    mr_status status;
+    int sys;
+    mr_shared *read;
+    struct op *next;
+} op;
+
+typedef struct driver_file {
+    uint32_t number;
+    char *path;
+    mr_file *handle; /* NULL: closed */
+    op *queue;
+    op *queue_last;
+    bool exclusive;  /* a work runs that nothing may overlap with but shared ones begun before */
+    size_t shared;   /* reads and syncs running */
+    bool failed;     /* a write failed: what is in the file now is unknown */
+    uint64_t writes; /* works with writes begun */
+    uint64_t writes_synced;
+    uint64_t used;
+    bool touched;
+} driver_file;
+
+typedef struct driver_work {
+    mr_work work; /* must be first */
+    mr_disk *disk;
+    driver_file *file; /* NULL: of no file */
+    mr_file *handle;   /* the file's, or the one this work opened */
+    bool refused;      /* the file failed before */
+    bool exclusive;
+    uint64_t writes; /* of the file when this began */
+    op *ops;
+    struct driver_work *next;
+    struct driver_work *previous;
+} driver_work;
+
+struct mr_log_driver {
+    mr_log_core *core;
+    mr_log_driver_config config;
+    mr_mailbox *requests;
+    mr_mailbox *done;
+    mr_log_effects effects;
+    driver_file **files; /* by number */
+    size_t files_count;
+    driver_work *running;
+    size_t running_count;
+    driver_file **touched; /* got effects in this step */
+    size_t touched_count;
+    size_t touched_cap;
+    size_t handles;
+    uint64_t uses;
+};
+
+mr_log_driver *mr_log_driver_create(mr_log_core *core, const mr_log_driver_config *config) {
+    mr_log_driver *driver = mr_alloc(sizeof(*driver));
+    driver->core = core;
+    driver->config = *config;
+    driver->requests = mr_mailbox_create(REQUESTS_MAX, config->wake, config->wake_arg);
+    driver->done = mr_mailbox_create(WORKS_MAX, config->wake, config->wake_arg);
+    return driver;
+}
+
+mr_mailbox *mr_log_driver_requests(mr_log_driver *driver) {
+    return driver->requests;
+}
+
+size_t mr_log_driver_outstanding(const mr_log_driver *driver) {
+    return driver->running_count;
+}
+
+mr_log_core *mr_log_driver_core(mr_log_driver *driver) {
+    return driver->core;
+}
+
+int64_t mr_log_driver_deadline_ns(const mr_log_driver *driver) {
+    return mr_log_core_deadline_ns(driver->core);
+}
+
+/* ---- on the pool ---- */
+
+static mr_status make_parent(mr_disk *disk, const char *path, mr_err *err) {
+    const char *slash = strrchr(path, '/');
+    MR_ASSERT(slash);
+    char *parent = mr_strndup(path, (size_t)(slash - path));
+    mr_status status = mr_disk_make_dir(disk, parent, err);
+    mr_free(parent);
+    return status;
+}
+
+static mr_status open_handle(driver_work *work, mr_disk_open_mode mode, mr_err *err) {
+    if (work->handle) {
+        return MR_OK;
+    }
+    return mr_disk_open(work->disk, work->file->path, mode, &work->handle, err);
+}
+
+static mr_status run_read(driver_work *work, op *o, mr_err *err) {
+    mr_shared *read = mr_shared_create(o->effect.bytes_max);
+    size_t got = 0;
+    mr_status status =
+        mr_disk_read_full(work->handle, read->data, o->effect.bytes_max, o->effect.at, &got, err);
+    read->len = got;
+    if (status != MR_OK) {
+        mr_shared_unref(read);
+        return status;
+    }
+    o->read = read;
+    return MR_OK;
+}
+
+static bool needs_handle(mr_log_effect_kind kind) {
+    return kind == MR_LOG_EFFECT_WRITE || kind == MR_LOG_EFFECT_SYNC ||
+           kind == MR_LOG_EFFECT_ALLOCATE || kind == MR_LOG_EFFECT_READ;
+}
+
+static mr_status run_effect(driver_work *work, op *o, mr_err *err) {
+    mr_log_effect *effect = &o->effect;
+    if (needs_handle(effect->kind)) {
+        mr_status status = open_handle(work, MR_DISK_WRITE, err);
+        if (status != MR_OK) {
+            return status;
+        }
+    }
+    mr_status status;
+    switch (effect->kind) {
+    case MR_LOG_EFFECT_OPEN:
+        status = make_parent(work->disk, work->file->path, err);
+        return status == MR_OK ? open_handle(work, MR_DISK_CREATE, err) : status;
+    case MR_LOG_EFFECT_WRITE:
+        return mr_disk_write_full(work->handle, effect->data->data + effect->data_at,
+                                  effect->data_len, effect->at, err);
+    case MR_LOG_EFFECT_SYNC:
+        return mr_disk_sync(work->handle, err);
+    case MR_LOG_EFFECT_ALLOCATE:
+        return mr_disk_allocate(work->handle, effect->at, effect->bytes_max, err);
+    case MR_LOG_EFFECT_READ:
+        return run_read(work, o, err);
+    case MR_LOG_EFFECT_SYNC_DIR:
+        return mr_disk_sync_dir(work->disk, effect->path, err);
+    case MR_LOG_EFFECT_REMOVE:
+        return work->file ? mr_disk_remove(work->disk, effect->path, err)
+                          : mr_disk_remove_tree(work->disk, effect->path, err);
+    case MR_LOG_EFFECT_WRITE_FILE:
+        return mr_disk_write_file(
+            work->disk, effect->path,
+            mr_bytes_of(effect->data->data + effect->data_at, effect->data_len), err);
+    case MR_LOG_EFFECT_CLOSE:
+    case MR_LOG_EFFECT_REPLY:
+    case MR_LOG_EFFECT_FAILED:
+        break;
+    }
+    MR_UNREACHABLE();
+}
+
+static void run_work(mr_work *mail) {
+    driver_work *work = (driver_work *)mail;
+    bool failed = work->refused;
+    for (op *o = work->ops; o; o = o->next) {
+        mr_err err = {0};
+        if (failed) {
+            o->status = MR_UNAVAILABLE;
+            o->sys = EIO;
+            continue;
+        }
+        o->status = run_effect(work, o, &err);
+        o->sys = err.sys;
+        failed = o->status != MR_OK;
+    }
+}
+
+/* ---- starting work ---- */
+
+static void op_destroy(op *o) {
+    mr_free(o->effect.path);
+    mr_shared_unref(o->effect.data);
+    mr_shared_unref(o->read);
+    mr_free(o);
+}
+
+static void submit(mr_log_driver *driver, driver_file *file, op *ops, bool exclusive) {
+    driver_work *work = mr_alloc(sizeof(*work));
+    work->work.run = run_work;
+    work->work.done = driver->done;
+    work->disk = driver->config.disk;
+    work->file = file;
+    work->exclusive = exclusive;
+    work->ops = ops;
+    if (file) {
+        work->handle = file->handle;
+        work->refused = file->failed;
+        work->writes = file->writes;
+        file->used = ++driver->uses;
+        file->exclusive = file->exclusive || exclusive;
+        file->shared += !exclusive;
+    }
+    work->next = driver->running;
+    if (driver->running) {
+        driver->running->previous = work;
+    }
+    driver->running = work;
+    driver->running_count++;
+    driver->config.pool.submit(driver->config.pool.self, &work->work);
+}
+
+/* Takes the next work off the queue: one effect, or a run of writes. */
+static op *take_ops(driver_file *file) {
+    op *first = file->queue;
+    op *last = first;
+    while (first->effect.kind == MR_LOG_EFFECT_WRITE && last->next &&
+           last->next->effect.kind == MR_LOG_EFFECT_WRITE) {
+        last = last->next;
+    }
+    file->queue = last->next;
+    if (!file->queue) {
+        file->queue_last = NULL;
+    }
+    last->next = NULL;
+    return first;
+}
+
+static void close_handle(mr_log_driver *driver, driver_file *file) {
+    if (file->handle) {
+        mr_file_close(file->handle);
+        file->handle = NULL;
+        driver->handles--;
+    }
+}
+
+static void file_destroy(mr_log_driver *driver, driver_file *file) {
+    close_handle(driver, file);
+    while (file->queue) {
+        op *next = file->queue->next;
+        op_destroy(file->queue);
+        file->queue = next;
+    }
+    driver->files[file->number] = NULL;
+    mr_free(file->path);
+    mr_free(file);
+}
+
+/* Closes the file that was idle longest; never one with unsynced writes, whose error would get
+ * lost. */
+static void close_one_idle(mr_log_driver *driver) {
+    driver_file *oldest = NULL;
+    for (size_t i = 0; i < driver->files_count; i++) {
+        driver_file *file = driver->files[i];
+        bool idle = file && file->handle && !file->queue && !file->exclusive && file->shared == 0 &&
+                    file->writes == file->writes_synced;
+        if (idle && (!oldest || file->used < oldest->used)) {
+            oldest = file;
+        }
+    }
+    if (oldest) {
+        close_handle(driver, oldest);
+    }
+}
+
+static void start_file(mr_log_driver *driver, driver_file *file) {
+    while (file->queue && !file->exclusive) {
+        mr_log_effect_kind kind = file->queue->effect.kind;
+        bool alone = kind == MR_LOG_EFFECT_REMOVE || kind == MR_LOG_EFFECT_CLOSE;
+        if (alone && file->shared > 0) {
+            return;
+        }
+        if (kind == MR_LOG_EFFECT_CLOSE) {
+            file_destroy(driver, file);
+            return;
+        }
+        bool opens = needs_handle(kind) && !file->handle;
+        bool exclusive = opens || alone || kind == MR_LOG_EFFECT_OPEN ||
+                         kind == MR_LOG_EFFECT_WRITE || kind == MR_LOG_EFFECT_ALLOCATE;
+        if ((opens || kind == MR_LOG_EFFECT_OPEN) && driver->handles >= HANDLES_MAX) {
+            close_one_idle(driver);
+        }
+        file->writes += kind == MR_LOG_EFFECT_WRITE;
+        submit(driver, file, take_ops(file), exclusive);
+    }
+}
+
+/* ---- effects ---- */
+
+static driver_file *file_of(mr_log_driver *driver, mr_log_effect *effect) {
+    uint32_t number = effect->file;
+    if (number == 0) {
+        return NULL;
+    }
+    if (number >= driver->files_count) {
+        size_t grown = driver->files_count ? driver->files_count : 64;
+        while (grown <= number) {
+            grown *= 2;
+        }
+        driver->files = mr_realloc(driver->files, grown * sizeof(*driver->files));
+        memset(driver->files + driver->files_count, 0,
+               (grown - driver->files_count) * sizeof(*driver->files));
+        driver->files_count = grown;
+    }
+    if (!driver->files[number]) {
+        MR_ASSERT(effect->kind == MR_LOG_EFFECT_OPEN);
+        driver_file *file = mr_alloc(sizeof(*file));
+        file->number = number;
+        file->path = mr_strdup(effect->path);
+        driver->files[number] = file;
+    }
+    return driver->files[number];
+}
+
+static void touch(mr_log_driver *driver, driver_file *file) {
+    if (file->touched) {
+        return;
+    }
+    file->touched = true;
+    if (driver->touched_count == driver->touched_cap) {
+        driver->touched_cap = driver->touched_cap ? driver->touched_cap * 2 : 64;
+        driver->touched =
+            mr_realloc(driver->touched, driver->touched_cap * sizeof(*driver->touched));
+    }
+    driver->touched[driver->touched_count++] = file;
+}
+
+static void queue_effect(mr_log_driver *driver, mr_log_effect *effect) {
+    driver_file *file = file_of(driver, effect);
+    if (effect->kind == MR_LOG_EFFECT_OPEN && effect->io == 0) {
+        return; /* known now, opened when used */
+    }
+    op *o = mr_alloc(sizeof(*o));
+    o->effect = *effect;
+    effect->path = NULL;
+    effect->data = NULL;
+    if (!file) {
+        submit(driver, NULL, o, false);
+        return;
+    }
+    if (file->queue_last) {
+        file->queue_last->next = o;
+    } else {
+        file->queue = o;
+    }
+    file->queue_last = o;
+    touch(driver, file);
+}
+
+static void reply(mr_log_request *request) {
+    mr_status status = mr_mailbox_push(request->reply_to, &request->mail);
+    MR_ASSERT(status == MR_OK); /* a client's mailbox has room for all it asked */
+}
+
+static void step_core(mr_log_driver *driver, mr_now now, const mr_log_event *event) {
+    mr_log_core_step(driver->core, now, event, &driver->effects);
+    for (size_t i = 0; i < driver->effects.count; i++) {
+        mr_log_effect *effect = &driver->effects.items[i];
+        switch (effect->kind) {
+        case MR_LOG_EFFECT_REPLY:
+            reply(effect->request);
+            break;
+        case MR_LOG_EFFECT_FAILED:
+            if (driver->config.failed) {
+                driver->config.failed(driver->config.failed_arg, mr_log_core_failure(driver->core));
+            }
+            break;
+        default:
+            queue_effect(driver, effect);
+            break;
+        }
+    }
+    mr_log_effects_clear(&driver->effects);
+}
+
+static void start_touched(mr_log_driver *driver) {
+    for (size_t i = 0; i < driver->touched_count; i++) {
+        driver->touched[i]->touched = false;
+        start_file(driver, driver->touched[i]);
+    }
+    driver->touched_count = 0;
+}
+
+/* ---- ended work ---- */
+
+static void unlink_work(mr_log_driver *driver, driver_work *work) {
+    if (work->previous) {
+        work->previous->next = work->next;
+    } else {
+        driver->running = work->next;
+    }
+    if (work->next) {
+        work->next->previous = work->previous;
+    }
+    driver->running_count--;
+}
+
+static void settle_file(mr_log_driver *driver, const driver_work *work) {
+    driver_file *file = work->file;
+    if (work->exclusive) {
+        file->exclusive = false;
+        if (!file->handle && work->handle) {
+            driver->handles++;
+        }
+        file->handle = work->handle;
+    } else {
+        file->shared--;
+    }
+    for (const op *o = work->ops; o; o = o->next) {
+        if (o->effect.kind == MR_LOG_EFFECT_SYNC && o->status == MR_OK) {
+            file->writes_synced = work->writes;
+        }
+        bool lost = o->effect.kind == MR_LOG_EFFECT_WRITE || o->effect.kind == MR_LOG_EFFECT_SYNC ||
+                    o->effect.kind == MR_LOG_EFFECT_OPEN;
+        file->failed = file->failed || (lost && o->status != MR_OK);
+    }
+    touch(driver, file);
+}
+
+static void finish_work(mr_log_driver *driver, mr_now now, driver_work *work) {
+    unlink_work(driver, work);
+    if (work->file) {
+        settle_file(driver, work);
+    }
+    while (work->ops) {
+        op *o = work->ops;
+        work->ops = o->next;
+        if (o->effect.io != 0) {
+            mr_log_event event = {.kind = MR_LOG_EVENT_IO_DONE,
+                                  .io = o->effect.io,
+                                  .status = o->status,
+                                  .sys = o->sys,
+                                  .read = o->read};
+            o->read = NULL;
+            step_core(driver, now, &event);
+        }
+        op_destroy(o);
+    }
+    mr_free(work);
+}
+
+bool mr_log_driver_step(mr_log_driver *driver, mr_now now) {
+    bool did = false;
+    mr_mail *mail;
+    while ((mail = mr_mailbox_pop(driver->done))) {
+        finish_work(driver, now, (driver_work *)mail);
+        did = true;
+    }
+    while ((mail = mr_mailbox_pop(driver->requests))) {
+        mr_log_event event = {.kind = MR_LOG_EVENT_REQUEST, .request = (mr_log_request *)mail};
+        step_core(driver, now, &event);
+        did = true;
+    }
+    if (mr_log_core_deadline_ns(driver->core) <= now.mono_ns) {
+        step_core(driver, now, &(mr_log_event){.kind = MR_LOG_EVENT_TICK});
+        did = true;
+    }
+    start_touched(driver);
+    return did;
+}
+
+/* Everything that was asked is answered; works that never came back are dropped with their effects.
+ */
+void mr_log_driver_destroy(mr_log_driver *driver) {
+    if (!driver) {
+        return;
+    }
+    mr_now now = {0};
+    mr_log_core_step(driver->core, now, &(mr_log_event){.kind = MR_LOG_EVENT_STOP},
+                     &driver->effects);
+    mr_mail *mail;
+    while ((mail = mr_mailbox_pop(driver->requests))) {
+        mr_log_event event = {.kind = MR_LOG_EVENT_REQUEST, .request = (mr_log_request *)mail};
+        mr_log_core_step(driver->core, now, &event, &driver->effects);
+    }
+    for (size_t i = 0; i < driver->effects.count; i++) {
+        if (driver->effects.items[i].kind == MR_LOG_EFFECT_REPLY) {
+            reply(driver->effects.items[i].request);
+        }
+    }
+    while (mr_mailbox_pop(driver->done)) {
+    }
+    while (driver->running) {
+        driver_work *work = driver->running;
+        unlink_work(driver, work);
+        if (work->file && work->exclusive && !work->file->handle && work->handle) {
+            mr_file_close(work->handle);
+        }
+        while (work->ops) {
+            op *o = work->ops;
+            work->ops = o->next;
+            op_destroy(o);
+        }
+        mr_free(work);
+    }
+    for (size_t i = 0; i < driver->files_count; i++) {
+        if (driver->files[i]) {
+            file_destroy(driver, driver->files[i]);
+        }
+    }
+    mr_log_effects_deinit(&driver->effects);
+    mr_log_core_destroy(driver->core);
+    mr_mailbox_destroy(driver->requests);
+    mr_mailbox_destroy(driver->done);
+    mr_free(driver->touched);
+    mr_free(driver->files);
+    mr_free(driver);
+}
