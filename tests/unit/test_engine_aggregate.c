@@ -142,6 +142,19 @@ static void distinct_counts_values_by_their_canonical_text(void **state) {
     CHECK(DISTINCT, "{\"r\":0}", "null");
 }
 
+static void null_is_skipped_like_nil_but_holds_as_a_condition(void **state) {
+    fixture *f = *state;
+    field_text texts[] = {{"s", MR_AGGREGATE_SUM, "null"},
+                          {"f", MR_AGGREGATE_FIRST, "null"},
+                          {"d", MR_AGGREGATE_DISTINCT, "null"},
+                          {"c", MR_AGGREGATE_COUNT_IF, "null"}};
+    mr_node node = node_of(f, texts, 4);
+    mr_buf row = {0};
+    assert_int_equal(add(f, &node, &row, 1, "{}"), MR_OK);
+    assert_string_equal(result(f, &node, &row), "{\"d\":0,\"c\":1}");
+    mr_buf_deinit(&row);
+}
+
 static void a_result_has_its_fields_in_order_with_nested_paths(void **state) {
     fixture *f = *state;
     field_text texts[] = {
@@ -382,6 +395,7 @@ int main(void) {
         TEST(extremes_are_by_value_or_by_byte_and_of_equals_the_first),
         TEST(first_and_last_go_by_time_then_arrival),
         TEST(distinct_counts_values_by_their_canonical_text),
+        TEST(null_is_skipped_like_nil_but_holds_as_a_condition),
         TEST(a_result_has_its_fields_in_order_with_nested_paths),
         TEST(count_gives_the_number_itself),
         TEST(the_bytes_of_a_row_are_these),

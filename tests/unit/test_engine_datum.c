@@ -173,6 +173,8 @@ static void what_a_format_cannot_hold_is_an_error(void **state) {
                         "a number that a float holds expected, got the int 9007199254740993");
     assert_string_equal(encoded(f, mr_datum_float((double)NAN), &format_float),
                         "a number that a float holds expected, got NaN");
+    assert_string_equal(encoded(f, mr_datum_float((double)INFINITY), &format_float),
+                        "a number that a float holds expected, got infinity");
     assert_string_equal(encoded(f, mr_datum_float((double)INFINITY), &format_json),
                         "infinity cannot be written");
     assert_string_equal(encoded(f, text("\xff"), &format_json),
