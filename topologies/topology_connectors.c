@@ -10,8 +10,8 @@ typedef enum flow_way { SOURCE, SINK } flow_way;
 static const char *const source_keys[] = {"to", "steps", "on_error", NULL};
 static const char *const sink_keys[] = {"from", "steps", "on_error", NULL};
 static const char *const connectors_later[] = {"postgres", "sqlite", "odbc", "http", NULL};
-static const char *const settings_later[] = {"glob",   "header",    "delimiter",
-                                             "follow", "guarantee", NULL};
+static const char *const settings_later[] = {"glob",      "header",       "delimiter", "follow",
+                                             "guarantee", "rotate.every", NULL};
 static const char *const sink_formats[] = {"json", "record", NULL};
 
 /* What is gathered of one connector's mapping. */

@@ -178,6 +178,24 @@ static void put_canonical(mr_buf *out, const char *text) {
     }
 }
 
+/* No call: in braces YAML takes a comma inside of one for the end of the text. */
+static void report_leaf(mr_check *check, const mr_yaml_node *leaf) {
+    const char *text = leaf->kind == MR_YAML_SCALAR ? leaf->text : "";
+    size_t length = strcspn(text, "(");
+    for (size_t i = 0; functions_later[i] != NULL; i++) {
+        if (strlen(functions_later[i]) == length &&
+            strncmp(functions_later[i], text, length) == 0) {
+            mr_check_refuse(check, leaf, functions_later[i]);
+            return;
+        }
+    }
+    bool cut = leaf->kind == MR_YAML_SCALAR &&
+               (text[0] == '\0' || (text[length] == '(' && strchr(text, ')') == NULL));
+    mr_check_error(check, leaf, "E212",
+                   cut ? "text with commas wants quotes or a line of its own" : leaf_hint,
+                   "a leaf of 'fields' is one call");
+}
+
 static void check_leaf(gathering *g, const mr_yaml_node *leaf, const char *label) {
     mr_aggregate_field *field = &g->fields[g->count++];
     mr_bytes *names = mr_arena_alloc(g->check->arena, sizeof *names * g->depth);
@@ -185,7 +203,7 @@ static void check_leaf(gathering *g, const mr_yaml_node *leaf, const char *label
     field->path = (mr_path){.names = names, .names_count = g->depth};
     leaf_call call;
     if (leaf->kind != MR_YAML_SCALAR || !read_call(leaf->text, &call)) {
-        mr_check_error(g->check, leaf, "E212", leaf_hint, "a leaf of 'fields' is one call");
+        report_leaf(g->check, leaf);
         return;
     }
     if (!call.has_parentheses && check_word(g, leaf, &call, field)) {

@@ -280,6 +280,9 @@ void mr_check_flow(mr_check *check) {
     check_ends(check);
     check_merges(check);
     check_topic_circles(check);
-    check_unused_streams(check);
-    mr_check_unused_types(check);
+    if (mr_diagnostics_errors(check->diagnostics) == 0) {
+        /* With errors a misspelt name leaves the right one unused. */
+        check_unused_streams(check);
+        mr_check_unused_types(check);
+    }
 }
