@@ -163,6 +163,22 @@ mr_status mr_rocksdb_flush_start(const mr_rocksdb_member *member, mr_err *err) {
     return mr_rocksdb_status(error, err, "flush");
 }
 
+void mr_rocksdb_flush_finish(const mr_rocksdb_member *member) {
+    rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
+    rocksdb_flushoptions_set_wait(options, 1);
+    for (size_t i = 0; i < member->handles_count; i++) {
+        if (family_figure(member, i, "rocksdb.num-entries-active-mem-table") > 0 ||
+            family_figure(member, i, "rocksdb.num-immutable-mem-table") > 0) {
+            char *error = NULL;
+            rocksdb_flush_cf(member->db, options, member->handles[i], &error);
+            /* What could not be flushed is replayed from the changelog. */
+            mr_status status = mr_rocksdb_status(error, NULL, "flush at close");
+            (void)status;
+        }
+    }
+    rocksdb_flushoptions_destroy(options);
+}
+
 void mr_rocksdb_env_join(mr_rocksdb_env *env, mr_rocksdb_member *member) {
     pthread_mutex_lock(&env->lock);
     member->memtable_bytes = 0;

@@ -35,5 +35,8 @@ void mr_rocksdb_env_wrote(mr_rocksdb_env *env, mr_rocksdb_member *member);
 uint64_t mr_rocksdb_memtable_bytes(const mr_rocksdb_member *member);
 /* Starts flushing what is in the member's active memtables. MR_AGAIN: it would have to wait. */
 mr_status mr_rocksdb_flush_start(const mr_rocksdb_member *member, mr_err *err);
+/* Flushes and waits. RocksDB itself flushes at close, but drops a flush that is already under way.
+ */
+void mr_rocksdb_flush_finish(const mr_rocksdb_member *member);
 /* NULL: MR_OK. Frees error. "what: error" is the message. */
 mr_status mr_rocksdb_status(char *error, mr_err *err, const char *what);

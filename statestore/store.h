@@ -71,6 +71,7 @@ typedef struct mr_store_ops {
     mr_status (*position)(mr_store *store, mr_family family, mr_changelog_position *out,
                           mr_err *err);
     uint64_t (*memory_bytes)(mr_store *store); /* memtables */
+    /* A durable store waits for its flushes, and has all batches when it is opened again. */
     void (*close)(mr_store *store);
 } mr_store_ops;
 

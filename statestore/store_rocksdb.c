@@ -287,6 +287,7 @@ static void rocks_close(mr_store *store) {
     if (rocks->member.db != NULL) {
         if (rocks->env != NULL) {
             mr_rocksdb_env_leave(rocks->env, &rocks->member);
+            mr_rocksdb_flush_finish(&rocks->member);
         }
         for (size_t i = 0; i < rocks->member.handles_count; i++) {
             rocksdb_column_family_handle_destroy(rocks->member.handles[i]);

@@ -4,18 +4,17 @@
  * one), committed (decided, not yet or no longer needed in the store). Reads look in this order,
  * then in the store. An abort drops open and sealed images, so that the committed ones stand again.
  *
- *        put/edit        seal()            commit(offset)        spill
- *   store ----> OPEN --------------> SEALED --------------> COMMITTED --------> store (row leaves
- * the table)
+ *        put/edit        seal()            commit(offset)           spill
+ *   store ----> OPEN --------------> SEALED --------------> COMMITTED -----> store (the row leaves)
  *                 \___________________/ abort(): both dropped
  *
  * Invariants
  *  1. Only committed images reach the store, the position with the last chunk of a spill.
  *  2. A spill may write images newer than its position (they are absolute; the replay heals them),
- * never leave one out that belongs to it.
+ *     never leave one out that belongs to it.
  *  3. The horizon (window stores: rows with key <= horizon have expired) moves open -> sealed ->
- * committed as the rows do. Nothing below the open horizon is ever read; rows below the committed
- * one leave the table without reaching the store, and without a tombstone.
+ *     committed as the rows do. Nothing below the open horizon is ever read; rows below the
+ *     committed one leave the table without reaching the store, and without a tombstone.
  *  4. Above the greatest start ever spilled nothing is looked up in the store.
  *  5. Before a spill needs it, the store is not opened.
  * Keys and values may have any length incl. 0 (window keys: at least their prefix). Everything
@@ -35,8 +34,7 @@ typedef enum mr_writeback_kind {
 /* Broken on purpose, test builds only. */
 typedef enum mr_writeback_break {
     MR_WRITEBACK_BREAK_NONE = 0,
-    MR_WRITEBACK_BREAK_SPILL_UNDECIDED =
-        1, /* open and sealed images are spilled (and flushed) too */
+    MR_WRITEBACK_BREAK_SPILL_UNDECIDED = 1, /* open and sealed images are spilled, flushed too */
     MR_WRITEBACK_BREAK_POSITION_FIRST = 2, /* the position goes with the first chunk */
 } mr_writeback_break;
 

@@ -1,0 +1,43 @@
+/* tests/simulation/model_store.h - stores that lose what RocksDB may lose, and nothing else.
+ *
+ *     durable rows <- batch <- batch <- batch        of one family
+ *                     \------- unflushed -------/
+ *
+ * A crash keeps, per family and independently, some prefix of the unflushed batches. flush() marks
+ * how far it must reach; it gets there at a seeded later call, now and then a memtable is flushed
+ * unasked. Without a crash a store that is closed and opened again has all its batches.
+ * Deterministic by its seed. Thread: owner only.
+ */
+#pragma once
+
+#include "statestore/store.h"
+
+typedef struct mr_model_store mr_model_store; /* the stores of one data directory */
+
+mr_model_store *mr_model_store_create(uint64_t seed);
+void mr_model_store_destroy(mr_model_store *model); /* all stores closed */
+mr_store_factory mr_model_store_factory(mr_model_store *model);
+
+/* Loses unflushed batches. Stores still open answer MR_UNAVAILABLE from now on; close them. */
+typedef enum mr_model_crash {
+    MR_MODEL_CRASH_SEEDED,     /* a random prefix of each family is kept */
+    MR_MODEL_CRASH_LOSES_ALL,  /* only what was flushed is kept */
+    MR_MODEL_CRASH_LOSES_NONE, /* all batches are kept */
+} mr_model_crash;
+void mr_model_store_crash(mr_model_store *model, mr_model_crash kind);
+
+/* That many of a hundred writes and flushes are answered MR_AGAIN. */
+void mr_model_store_set_stalls(mr_model_store *model, uint32_t percent);
+
+/* For checkers: the rows as they are, in order of directory (by first use), family and key. */
+typedef void (*mr_model_visit)(void *self, const char *directory, const char *family, mr_bytes key,
+                               mr_bytes value);
+void mr_model_store_each(mr_model_store *model, mr_model_visit visit, void *self);
+/* MR_NOT_FOUND: no such family, or it has no position. */
+mr_status mr_model_store_position(mr_model_store *model, const char *directory, const char *family,
+                                  mr_changelog_position *out) MR_CHECKED;
+
+typedef struct mr_model_counters {
+    uint64_t writes, stalls, flushes_asked, flushes_done, crashes, batches_lost;
+} mr_model_counters;
+mr_model_counters mr_model_store_counters(const mr_model_store *model);
