@@ -6,8 +6,8 @@
 #include "topologies/code_checker.h"
 
 typedef struct mr_lua_limits {
-    size_t memory_bytes_max;  /* 0: MR_LUA_BYTES_MAX */
-    uint64_t steps_max;       /* 0: MR_LUA_STEPS_MAX; instructions and counted steps of one call */
+    size_t memory_bytes_max; /* 0: MR_LUA_BYTES_MAX */
+    uint64_t steps_max;      /* 0: MR_LUA_STEPS_MAX; instructions and counted steps of one call */
 } mr_lua_limits;
 
 typedef struct mr_lua_factory mr_lua_factory;
