@@ -1,6 +1,6 @@
-/* tests/unit/topologies_fixture.h - a small catalog and a stand-in for the script language, so that jobs can
- * be checked and planned without either. The stand-in: a text with `return` is a body, every other one an
- * expression; a text with `syntax!` in it is wrong. */
+/* tests/unit/topologies_fixture.h - a small catalog and a stand-in for the script language, so that
+ * jobs can be checked and planned without either. The stand-in: a text with `return` is a body,
+ * every other one an expression; a text with `syntax!` in it is wrong. */
 #pragma once
 
 #include <setjmp.h>
