@@ -1,16 +1,16 @@
-/* statestore/store.h - ordered bytes -> bytes families of one task, each with its own changelog
- * position.
+/* statestore/store.h - ordered bytes -> bytes families of one task, each with its own position in
+ * its changelog.
  *
  * Invariants
  *  1. A batch is atomic within the store. After a crash every family, independently, has some
- * prefix of the batches written to it; what flush() finished is in that prefix.
+ *     prefix of the batches written to it; what flush() finished is in that prefix.
  *  2. A family's position is written in the same batch as the last rows that belong to it; rows may
- * be newer than the position, never older.
+ *     be newer than the position, never older.
  *  3. The reserved key (one byte 0x00 and "position") is never seen by get, scan or last; a row's
- * key may be any bytes, also those, and also none.
- *  4. No call waits for a stalled engine: write answers MR_AGAIN instead.
+ *     key may be any bytes, those and none at all included.
+ *  4. No call waits for a stalled engine: write and flush answer MR_AGAIN instead. (close waits.)
  * Backends: RocksDB, memory (forgets everything at close), model (simulation: loses suffixes at a
- * crash). Thread: owner task only. No backend is opened before it is needed.
+ * crash). No backend is opened before it is needed. Thread: owner task only.
  */
 #pragma once
 
@@ -49,20 +49,19 @@ typedef enum mr_store_durability {
 
 typedef struct mr_store_ops {
     mr_store_durability durability;
-    /* MR_NOT_FOUND; MR_CORRUPT; MR_UNAVAILABLE (I/O error: close, open again, replay). value:
-     * replaced. */
+    /* Replaces value. MR_NOT_FOUND; MR_CORRUPT; MR_UNAVAILABLE (I/O error: close, open again,
+     * replay). */
     mr_status (*get)(mr_store *store, mr_family family, mr_bytes key, mr_buf *value, mr_err *err);
     /* MR_AGAIN: the engine stalls, nothing was written. */
     mr_status (*write)(mr_store *store, const mr_store_batch *batch, mr_err *err);
     /* Rows with from <= key < until in key order (null: unbounded). Valid until the next write. */
     mr_store_scan *(*scan_open)(mr_store *store, mr_family family, mr_bytes from, mr_bytes until);
-    mr_status (*scan_next)(mr_store_scan *scan, mr_bytes *key, mr_bytes *value,
-                           mr_err *err); /* borrowed */
+    /* Borrowed until the next call on the scan. MR_NOT_FOUND: the end. */
+    mr_status (*scan_next)(mr_store_scan *scan, mr_bytes *key, mr_bytes *value, mr_err *err);
     void (*scan_close)(mr_store_scan *scan);
     /* The greatest key of any row; replaces key. MR_NOT_FOUND: no rows. */
     mr_status (*last)(mr_store *store, mr_family family, mr_buf *key, mr_err *err);
-    /* Starts making all families durable, without waiting. MR_AGAIN: the engine stalls, call again.
-     */
+    /* Starts making all families durable, without waiting. MR_AGAIN: it stalls, call again. */
     mr_status (*flush)(mr_store *store, mr_err *err);
     /* The newest position that would survive a crash now. MR_NOT_FOUND: none. */
     mr_status (*persisted)(mr_store *store, mr_family family, mr_changelog_position *out,

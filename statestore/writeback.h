@@ -35,7 +35,7 @@ typedef enum mr_writeback_kind {
 typedef enum mr_writeback_break {
     MR_WRITEBACK_BREAK_NONE = 0,
     MR_WRITEBACK_BREAK_SPILL_UNDECIDED = 1, /* open and sealed images are spilled, flushed too */
-    MR_WRITEBACK_BREAK_POSITION_FIRST = 2, /* the position goes with the first chunk */
+    MR_WRITEBACK_BREAK_POSITION_FIRST = 2,  /* the position goes with the first chunk */
 } mr_writeback_break;
 
 /* The task's store, opened by its first spill; shared by the task's tables. */
@@ -98,10 +98,11 @@ void mr_writeback_commit(mr_writeback *table, int64_t changelog_offset);
 void mr_writeback_abort(mr_writeback *table);
 
 /* ---- restore: the replay goes into committed images ---- */
-/* First call on every table, before any row. Where the replay must begin: behind the store's
- * position (which is checked against the changelog's topic id; another one, or a position that is
- * not below changelog_end, the offset behind the last record, is MR_CORRUPT: rebuild). -1: from the
- * start. Opens an existing store; a missing one is position -1. */
+/* Called on every table before its first row, with or without a changelog to replay. Where the
+ * replay must begin: behind the store's position (which is checked against the changelog's topic
+ * id; another one, or a position that is not below changelog_end, the offset behind the last
+ * record, is MR_CORRUPT: rebuild). -1: from the start. Opens an existing store; a missing one is
+ * position -1. */
 mr_status mr_writeback_restore_begin(mr_writeback *table, const uint8_t topic_id[16],
                                      int64_t changelog_end, int64_t *position_out,
                                      mr_err *err) MR_CHECKED;
