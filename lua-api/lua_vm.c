@@ -201,7 +201,7 @@ void mr_lua_vm_destroy(mr_lua_vm *vm) {
 /* The parts of a chunk: newlines up to the text's line, what stands before it, the text, what
  * stands behind. */
 typedef struct chunk_reader {
-    const char *parts[3];
+    mr_bytes parts[3];
     int part;
     uint32_t lines_left;
 } chunk_reader;
@@ -218,10 +218,10 @@ static const char *read_chunk(lua_State *state, void *arg, size_t *size) {
         return newlines;
     }
     while (reader->part < 3) {
-        const char *part = reader->parts[reader->part++];
-        *size = strlen(part);
-        if (*size > 0) {
-            return part;
+        mr_bytes part = reader->parts[reader->part++];
+        *size = part.len;
+        if (part.len > 0) {
+            return (const char *)part.data;
         }
     }
     *size = 0;
@@ -240,12 +240,35 @@ static int load_protected(lua_State *state) {
     return 1;
 }
 
+/* Without the comments and white space at its end: the ')' has to stand behind the last token and,
+ * as Lua takes its line for the last operation, on the same line. */
+static mr_bytes without_tail(const char *text) {
+    mr_lua_lexer lexer = mr_lua_lexer_of(text);
+    size_t len = 0;
+    for (;;) {
+        mr_lua_token token = mr_lua_lexer_next(&lexer);
+        if (token.kind == MR_LUA_TOKEN_BAD) {
+            return mr_bytes_text(text);
+        }
+        if (token.kind == MR_LUA_TOKEN_END) {
+            return mr_bytes_of(text, len);
+        }
+        if (token.kind != MR_LUA_TOKEN_COMMENT) {
+            len = (size_t)(token.at + token.len - text);
+        }
+    }
+}
+
 mr_status mr_lua_vm_load(mr_lua_vm *vm, const char *text, mr_lua_wrap wrap, uint32_t line,
                          mr_err *err) {
     static const char *const before[] = {"", "return (", "return "};
-    static const char *const behind[] = {"", "\n)", ""};
-    chunk_reader reader = {.parts = {before[wrap], text, behind[wrap]},
-                           .lines_left = line > 0 ? line - 1 : 0};
+    static const char *const behind[] = {"", ")", ""};
+    chunk_reader reader = {
+        .parts = {mr_bytes_text(before[wrap]),
+                  wrap == MR_LUA_AS_EXPRESSION ? without_tail(text) : mr_bytes_text(text),
+                  mr_bytes_text(behind[wrap])},
+        .lines_left = line > 0 ? line - 1 : 0,
+    };
     lua_State *state = vm->state;
     lua_pushcfunction(state, load_protected);
     lua_pushlightuserdata(state, &reader);

@@ -1,0 +1,1 @@
+mr_unit_test(lua_script mr_lua)
