@@ -1,0 +1,51 @@
+/* runtime/app/main.c - finds the verb and hands its command line over. */
+#include <stdio.h>
+
+#include "runtime/app/messages.h"
+#include "runtime/app/verbs.h"
+
+static mr_exit print_help(const mr_verb *verb) {
+    mr_buf text = {0};
+    mr_verb_help(verb, &text);
+    fputs(mr_buf_cstr(&text), stdout);
+    mr_buf_deinit(&text);
+    return MR_EXIT_OK;
+}
+
+static mr_exit run_verb(const mr_verb *verb, int argc, char **argv) {
+    mr_arguments arguments;
+    mr_err err = {0};
+    mr_exit result = MR_EXIT_USAGE;
+    if (mr_arguments_parse(verb, argc, argv, &arguments, &err) != MR_OK) {
+        mr_say("%s: %s", verb->name, err.message);
+    } else if (arguments.help) {
+        result = print_help(verb);
+    } else {
+        result = verb->run(&arguments);
+    }
+    mr_arguments_deinit(&arguments);
+    return result;
+}
+
+int main(int argc, char **argv) {
+    const char *word = argc > 1 ? argv[1] : NULL;
+    if (!word) {
+        mr_buf text = {0};
+        mr_verbs_help(&text);
+        mr_say_text(mr_buf_view(&text));
+        mr_buf_deinit(&text);
+        return MR_EXIT_USAGE;
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        word = "help";
+    } else if (strcmp(word, "--version") == 0) {
+        word = "version";
+    }
+    const mr_verb *verb = mr_verb_find(word);
+    mr_exit result = verb ? run_verb(verb, argc - 2, argv + 2) : mr_verb_refuse(word);
+    if (fflush(stdout) != 0 && result == MR_EXIT_OK) {
+        mr_say("writing to stdout failed");
+        return MR_EXIT_STOPPED;
+    }
+    return result;
+}
