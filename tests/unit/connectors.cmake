@@ -1,0 +1,5 @@
+add_library(mr_connectors_fixture STATIC unit/connectors_fixture.c)
+target_link_libraries(mr_connectors_fixture PUBLIC mr_engine mr_connectors mr_conformance mr_sim_disk)
+mr_unit_test(connectors_file_source mr_connectors_fixture)
+mr_unit_test(connectors_file_sink mr_connectors_fixture)
+mr_unit_test(connectors_conformance mr_connectors_fixture)
