@@ -9,6 +9,7 @@
 mr_log_state *mr_log_state_create(void) {
     mr_log_state *state = mr_alloc(sizeof(*state));
     state->topics = mr_map_create();
+    state->removed = mr_map_create();
     const mr_uuid none = {{0}};
     static const char *const names[] = {MR_TOPIC_METADATA, MR_TOPIC_TRANSACTIONS,
                                         MR_TOPIC_POSITIONS};
@@ -37,6 +38,7 @@ void mr_log_state_destroy(mr_log_state *state) {
         mr_free(topic);
     }
     mr_map_destroy(state->topics);
+    mr_map_destroy(state->removed);
     for (size_t i = 0; i < state->partitions_count; i++) {
         mr_partition_destroy(state->partitions[i]);
     }
@@ -193,6 +195,7 @@ mr_status mr_log_state_apply(mr_log_state *state, const mr_metadata *record, mr_
     switch (record->kind) {
     case MR_METADATA_NODE:
         state->log_id = record->id;
+        state->node_known = true;
         return MR_OK;
     case MR_METADATA_TOPIC:
         if (record->name.len > MR_TOPIC_NAME_MAX || record->name.len == 0) {
@@ -208,6 +211,7 @@ mr_status mr_log_state_apply(mr_log_state *state, const mr_metadata *record, mr_
         if (!topic || topic->kind == MR_TOPIC_SYSTEM) {
             return mr_err_set(err, MR_CORRUPT, "a topic is removed that is not there");
         }
+        (void)mr_map_put(state->removed, mr_bytes_text(topic->name), state);
         mr_log_state_remove_topic(state, topic);
         return MR_OK;
     case MR_METADATA_PRODUCER_IDS:

@@ -47,7 +47,9 @@ typedef struct mr_live_decision {
 
 typedef struct mr_log_state {
     mr_uuid log_id;
+    bool node_known;           /* the metadata said whose log this is */
     mr_map *topics;            /* name -> mr_topic */
+    mr_map *removed;           /* names of topics that were removed; the values mean nothing */
     mr_partition **partitions; /* by id; NULL: of a deleted topic */
     size_t partitions_count;
     size_t partitions_cap;

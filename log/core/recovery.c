@@ -252,6 +252,10 @@ static mr_status recover_once(mr_recovery *recovery, mr_err *err) {
     if (status == MR_OK) {
         status = recover_system(recovery, state->metadata, take_metadata, err);
     }
+    if (status == MR_OK && !state->node_known) {
+        status = mr_err_set(err, MR_CORRUPT, "%s does not say whose log this is",
+                            state->metadata->directory);
+    }
     if (status == MR_OK) {
         status = recover_system(recovery, state->transactions, take_decisions, err);
     }

@@ -170,24 +170,23 @@ typedef struct strays {
     size_t cap;
 } strays;
 
-static bool belongs(const mr_log_state *state, const char *path) {
-    for (size_t i = 0; i < state->partitions_count; i++) {
-        if (state->partitions[i] && strcmp(state->partitions[i]->directory, path) == 0) {
-            return true;
-        }
+/* "<topic>-<n>" of a topic that was removed and not made anew. */
+static bool is_removed(const mr_log_state *state, const char *name) {
+    const char *dash = strrchr(name, '-');
+    if (!dash) {
+        return false;
     }
-    return false;
+    mr_bytes topic = mr_bytes_of(name, (size_t)(dash - name));
+    return mr_map_get(state->removed, topic) && !mr_map_get(state->topics, topic);
 }
 
 static mr_status visit_stray(void *arg, const char *name) {
     strays *found = arg;
+    if (!is_removed(found->recovery->state, name)) {
+        return MR_OK; /* never ours to throw away, whatever it is */
+    }
     char path[512];
     snprintf(path, sizeof(path), "log/%s", name);
-    mr_disk_info info;
-    mr_status status = mr_disk_info_get(found->recovery->disk, path, &info, NULL);
-    if (status != MR_OK || !info.is_dir || belongs(found->recovery->state, path)) {
-        return MR_OK;
-    }
     if (found->count == found->cap) {
         found->cap = found->cap ? found->cap * 2 : 8;
         found->paths = mr_realloc(found->paths, found->cap * sizeof(char *));

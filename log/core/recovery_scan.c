@@ -135,6 +135,7 @@ typedef struct scan {
     const mr_scan_plan *plan;
     mr_scan_window *window;
     mr_scan_result *result;
+    bool mark_met; /* a batch ends exactly where the durable mark says */
 } scan;
 
 /* Loads the .index of a segment that nothing has to be checked in. false: it does not fit. */
@@ -163,9 +164,19 @@ static bool load_index(scan *s, int64_t base, uint64_t size_bytes, int64_t end_e
     return true;
 }
 
+static void look_for_mark(scan *s) {
+    const mr_segment *segment = mr_partition_active(s->partition);
+    const mr_log_place *mark = &s->plan->mark;
+    if (segment->base_offset == mark->segment_base && segment->size_bytes == (uint64_t)mark->byte &&
+        segment->end_offset == mark->offset) {
+        s->mark_met = true;
+    }
+}
+
 static mr_status take_batch(scan *s, mr_bytes bytes, const mr_batch_info *info, mr_err *err) {
     mr_partition *partition = s->partition;
     mr_partition_note_batch(partition, info);
+    look_for_mark(s);
     const mr_segment *segment = mr_partition_active(partition);
     if (mr_batch_last_offset(info) < s->plan->scan_from) {
         return MR_OK;
@@ -273,6 +284,39 @@ static size_t first_needed(const mr_segment_listing *listing, int64_t start) {
     return first;
 }
 
+/* Takes in one segment; limit: the base of the next one. */
+static mr_status scan_segment(scan *s, int64_t base, int64_t limit, uint64_t file_bytes,
+                              mr_err *err) {
+    const mr_log_place *mark = &s->plan->mark;
+    (void)mr_partition_add_segment(s->partition, base);
+    s->partition->end = base;
+    int64_t settled = limit;
+    if (limit == INT64_MAX && mark->segment_base == base) {
+        settled = mark->offset;
+    }
+    bool bad = false;
+    if (settled <= s->plan->scan_from && load_index(s, base, file_bytes, settled)) {
+        look_for_mark(s);
+    } else {
+        mr_status status = walk_segment(s, file_bytes, limit, &bad, err);
+        if (status != MR_OK) {
+            return status;
+        }
+    }
+    const mr_segment *segment = mr_partition_active(s->partition);
+    if (bad && below_mark(s, base, segment->size_bytes)) {
+        return corrupt_at(s, base, segment->size_bytes, "a batch is broken", err);
+    }
+    if (base == mark->segment_base && mark->byte > 0 && !s->mark_met) {
+        return corrupt_at(s, base, (uint64_t)mark->byte, "no batch ends", err);
+    }
+    if (segment->size_bytes < file_bytes) {
+        s->result->files_differ = true;
+        s->result->torn_bytes += bad ? file_bytes - segment->size_bytes : 0;
+    }
+    return MR_OK;
+}
+
 static mr_status scan_segments(scan *s, const mr_segment_listing *listing, size_t first,
                                mr_err *err) {
     mr_partition *partition = s->partition;
@@ -289,27 +333,9 @@ static mr_status scan_segments(scan *s, const mr_segment_listing *listing, size_
             s->result->files_differ = true;
             continue; /* cut off with the end of the segment before */
         }
-        (void)mr_partition_add_segment(partition, base);
-        partition->end = base;
-        int64_t settled = limit != INT64_MAX                   ? limit
-                          : s->plan->mark.segment_base == base ? s->plan->mark.offset
-                                                               : INT64_MAX;
-        if (settled <= s->plan->scan_from &&
-            load_index(s, base, listing->sizes_bytes[i], settled)) {
-            continue;
-        }
-        bool bad = false;
-        mr_status status = walk_segment(s, listing->sizes_bytes[i], limit, &bad, err);
+        mr_status status = scan_segment(s, base, limit, listing->sizes_bytes[i], err);
         if (status != MR_OK) {
             return status;
-        }
-        const mr_segment *segment = mr_partition_active(partition);
-        if (bad && below_mark(s, base, segment->size_bytes)) {
-            return corrupt_at(s, base, segment->size_bytes, "a batch is broken", err);
-        }
-        if (segment->size_bytes < listing->sizes_bytes[i]) {
-            s->result->files_differ = true;
-            s->result->torn_bytes += bad ? listing->sizes_bytes[i] - segment->size_bytes : 0;
         }
     }
     return MR_OK;
@@ -318,7 +344,7 @@ static mr_status scan_segments(scan *s, const mr_segment_listing *listing, size_
 mr_status mr_scan_partition(mr_disk *disk, mr_partition *partition, const mr_scan_plan *plan,
                             mr_scan_window *window, mr_scan_result *out, mr_err *err) {
     *out = (mr_scan_result){0};
-    scan s = {disk, partition, plan, window, out};
+    scan s = {.disk = disk, .partition = partition, .plan = plan, .window = window, .result = out};
     mr_segment_listing listing;
     mr_status status = mr_segment_list(disk, partition, &listing, err);
     if (status != MR_OK) {

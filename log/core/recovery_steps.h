@@ -51,7 +51,7 @@ mr_status mr_recovery_rewrite_tail(mr_recovery *recovery, const mr_partition *pa
  */
 mr_status mr_recovery_fit_directory(mr_recovery *recovery, const mr_partition *partition,
                                     mr_err *err) MR_CHECKED;
-/* Removes directories that belong to no topic. */
+/* Removes what is left of removed topics. */
 mr_status mr_recovery_remove_strays(mr_recovery *recovery, mr_err *err) MR_CHECKED;
 /* Appends batches (assigned here) to the partition and syncs it. */
 mr_status mr_recovery_append(mr_recovery *recovery, mr_partition *partition, mr_buf *batches,

@@ -44,8 +44,7 @@ static mr_status put(fixture *f, int partition, const char *records) {
 static void expect(fixture *f, int partition, const char *text) {
     mr_buf out = {0};
     mr_err err = {0};
-    mr_status status =
-        mr_log_world_read(f->world, f->topic + (uint32_t)partition, &out, &err);
+    mr_status status = mr_log_world_read(f->world, f->topic + (uint32_t)partition, &out, &err);
     if (status != MR_OK) {
         fail_msg("%s", err.message);
     }
@@ -140,10 +139,9 @@ static void a_fetch_inside_a_batch_returns_the_whole_batch(void **state) {
     fetch->bytes_max = 1; /* one batch comes even if it is larger */
     assert_int_equal(mr_log_world_call(f.world, fetch), MR_OK);
     mr_batch_info info;
-    assert_int_equal(mr_batch_check(mr_bytes_of(fetch->fetched.bytes->data,
-                                                fetch->fetched.bytes->len),
-                                    &info),
-                     MR_OK);
+    assert_int_equal(
+        mr_batch_check(mr_bytes_of(fetch->fetched.bytes->data, fetch->fetched.bytes->len), &info),
+        MR_OK);
     assert_int_equal(info.base_offset, 0);
     assert_int_equal(info.size_bytes, fetch->fetched.bytes->len);
     mr_buf text = {0};

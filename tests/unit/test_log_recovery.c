@@ -67,8 +67,7 @@ static void append_bytes(mr_sim_disk *sim, const char *path, mr_bytes bytes) {
     assert_int_equal(mr_disk_info_get(disk, path, &info, NULL), MR_OK);
     mr_file *file = NULL;
     assert_int_equal(mr_disk_open(disk, path, MR_DISK_WRITE, &file, NULL), MR_OK);
-    assert_int_equal(mr_disk_write_full(file, bytes.data, bytes.len, info.size_bytes, NULL),
-                     MR_OK);
+    assert_int_equal(mr_disk_write_full(file, bytes.data, bytes.len, info.size_bytes, NULL), MR_OK);
     assert_int_equal(mr_disk_sync(file, NULL), MR_OK);
     mr_file_close(file);
 }
@@ -315,23 +314,32 @@ static void a_missing_index_is_rebuilt(void **state) {
     put(&f, 0, "a=1");
     put(&f, 0, "a=2");
     assert_int_equal(mr_log_world_close(f.world), MR_OK);
-    assert_int_equal(mr_disk_remove(mr_sim_disk_disk(f.sim),
-                                    "log/events-0/00000000000000000000.index", NULL),
-                     MR_OK);
+    assert_int_equal(
+        mr_disk_remove(mr_sim_disk_disk(f.sim), "log/events-0/00000000000000000000.index", NULL),
+        MR_OK);
     reopen(&f);
     expect(&f, 0, "0:a=1 2:a=2");
     end(&f);
 }
 
-static void a_directory_of_no_topic_is_removed(void **state) {
+static void what_is_left_of_a_removed_topic_goes_and_nothing_else(void **state) {
     (void)state;
     fixture f = begin();
+    mr_partition_id first = 0;
+    assert_int_equal(mr_log_world_topic(f.world, "ghost", 1, MR_TOPIC_USER, &first), MR_OK);
+    mr_log_client *client = mr_log_world_client(f.world);
+    mr_log_request *request = mr_log_client_request(client, MR_LOG_DELETE_TOPIC);
+    memcpy(request->topic, "ghost", 6);
+    assert_int_equal(mr_log_world_call(f.world, request), MR_OK);
+    mr_log_client_recycle(client, request);
     assert_int_equal(mr_log_world_close(f.world), MR_OK);
     mr_disk *disk = mr_sim_disk_disk(f.sim);
     assert_int_equal(mr_disk_make_dir(disk, "log/ghost-0", NULL), MR_OK);
+    assert_int_equal(mr_disk_make_dir(disk, "log/notes-0", NULL), MR_OK);
     reopen(&f);
     mr_disk_info info;
     assert_int_equal(mr_disk_info_get(disk, "log/ghost-0", &info, NULL), MR_NOT_FOUND);
+    assert_int_equal(mr_disk_info_get(disk, "log/notes-0", &info, NULL), MR_OK);
     end(&f);
 }
 
@@ -353,10 +361,9 @@ static void recovery_on_a_full_disk_fails_and_loses_nothing(void **state) {
 
 /* ---- every stop point of a small script ---- */
 
-/* Two transactions over both partitions; what was answered MR_OK must be there, the next one wholly or not
- * at all. Returns how many were answered. */
-static int run_script(mr_sim_disk *sim, uint64_t seed) {
-    const mr_log_core_config config = {.segment_bytes_max = 300};
+/* Three transactions over both partitions. Returns how many were answered MR_OK. */
+static int run_script(mr_sim_disk *sim, uint64_t seed, uint32_t breaks) {
+    const mr_log_core_config config = {.segment_bytes_max = 300, .breaks = breaks};
     mr_log_world *world = NULL;
     int answered = 0;
     if (mr_log_world_open(sim, seed, &config, &world, NULL, NULL) != MR_OK) {
@@ -380,64 +387,118 @@ static int run_script(mr_sim_disk *sim, uint64_t seed) {
     return answered;
 }
 
-/* How many transactions are there; they must be the first ones, in both partitions alike. */
-static int count_committed(mr_sim_disk *sim, uint64_t stop, uint64_t variant) {
+/* How many of "1", "2", "3" stand in the partition in that order; -1: something else does. */
+static int count_records(mr_log_world *world, mr_partition_id partition) {
+    mr_buf out = {0};
+    int count = mr_log_world_read(world, partition, &out, NULL) == MR_OK ? 0 : -1;
+    for (size_t i = 0; i < out.len && count >= 0; i++) {
+        if (out.data[i] == '=') {
+            count = out.data[i + 1] == '1' + count ? count + 1 : -1;
+        }
+    }
+    mr_buf_deinit(&out);
+    return count;
+}
+
+/* How many transactions a recovery finds; -1: not the first ones, or not alike in both partitions.
+ */
+static int count_committed(mr_sim_disk *sim) {
     mr_log_world *world = NULL;
-    mr_err err = {0};
-    if (mr_log_world_open(sim, 1, NULL, &world, NULL, &err) != MR_OK) {
-        fail_msg("stop %d variant %d: %s", (int)stop, (int)variant, err.message);
+    if (mr_log_world_open(sim, 1, NULL, &world, NULL, NULL) != MR_OK) {
+        return -1;
     }
     mr_partition_id topic = 0;
     mr_status status = mr_log_world_topic(world, "events", 2, MR_TOPIC_USER, &topic);
     assert_true(status == MR_OK || status == MR_EXISTS);
-    int counts[2] = {0, 0};
-    for (uint32_t p = 0; p < 2; p++) {
-        mr_buf out = {0};
-        if (mr_log_world_read(world, topic + p, &out, &err) != MR_OK) {
-            fail_msg("stop %d variant %d: %s", (int)stop, (int)variant, err.message);
-        }
-        for (size_t i = 0; i < out.len; i++) {
-            if (out.data[i] == '=') {
-                counts[p]++;
-                assert_int_equal(out.data[i + 1], '0' + counts[p]);
-            }
-        }
-        mr_buf_deinit(&out);
-    }
-    assert_int_equal(counts[0], counts[1]);
+    int first = count_records(world, topic);
+    int second = count_records(world, topic + 1);
     assert_int_equal(mr_log_world_close(world), MR_OK);
-    return counts[0];
+    return first == second ? first : -1;
+}
+
+typedef struct sweep {
+    uint64_t points;
+    uint64_t violations;
+    uint64_t stop; /* of the first violation */
+    uint64_t variant;
+} sweep;
+
+static void try_variants(mr_sim_disk *sim, uint64_t stop, int answered, sweep *out) {
+    uint64_t variants = mr_sim_disk_crash_variants(sim);
+    for (uint64_t variant = 0; variant < variants; variant++) {
+        mr_sim_disk *copy = mr_sim_disk_clone(sim);
+        mr_sim_disk_crash(copy, (mr_sim_crash){MR_SIM_VARIANT, variant});
+        int found = count_committed(copy);
+        mr_sim_disk_destroy(copy);
+        out->points++;
+        if (found != answered && found != answered + 1) {
+            out->stop = out->violations ? out->stop : stop;
+            out->variant = out->violations ? out->variant : variant;
+            out->violations++;
+        }
+    }
+}
+
+/* Stops the script at each of its operations and tries every crash there. What was answered must be
+ * there, the transaction under way wholly or not at all. */
+static sweep sweep_script(uint32_t breaks) {
+    sweep result = {0};
+    bool stopped = true;
+    for (uint64_t stop = 0; stopped; stop++) {
+        mr_sim_disk *sim = mr_sim_disk_create(stop, 0);
+        mr_sim_disk_stop_at(sim, stop);
+        int answered = run_script(sim, stop, breaks);
+        stopped = mr_sim_disk_is_off(sim);
+        assert_true(stopped || answered == 3);
+        try_variants(sim, stop, answered, &result);
+        mr_sim_disk_destroy(sim);
+    }
+    return result;
 }
 
 static void every_stop_point_of_a_script_recovers(void **state) {
     (void)state;
-    uint64_t points = 0;
-    for (uint64_t stop = 0;; stop++) {
-        mr_sim_disk *sim = mr_sim_disk_create(stop, 0);
-        mr_sim_disk_stop_at(sim, stop);
-        int answered = run_script(sim, stop);
-        bool stopped = mr_sim_disk_is_off(sim);
-        uint64_t variants = mr_sim_disk_crash_variants(sim);
-        for (uint64_t variant = 0; variant < variants; variant++) {
-            mr_sim_disk *copy = mr_sim_disk_clone(sim);
-            mr_sim_disk_crash(copy, (mr_sim_crash){MR_SIM_VARIANT, variant});
-            int found = count_committed(copy, stop, variant);
-            if (found < answered || found > answered + 1) {
-                fail_msg("stop %d variant %d: %d answered, %d found", (int)stop, (int)variant,
-                         answered, found);
-            }
-            mr_sim_disk_destroy(copy);
-            points++;
-        }
-        mr_sim_disk_destroy(sim);
-        if (!stopped) {
-            assert_true(answered == 3);
-            break;
-        }
+    sweep result = sweep_script(0);
+    print_message("%d crash points\n", (int)result.points);
+    if (result.violations > 0) {
+        fail_msg("%d violations, first at stop %d variant %d", (int)result.violations,
+                 (int)result.stop, (int)result.variant);
     }
-    print_message("%d crash points\n", (int)points);
-    assert_true(points > 1000);
+    assert_true(result.points > 1000);
 }
+
+#ifdef MR_BROKEN
+static void every_broken_promise_is_caught(void **state) {
+    (void)state;
+    static const uint32_t breaks[] = {MR_LOG_BREAK_MARKERS_BEFORE_SYNC,
+                                      MR_LOG_BREAK_DECISION_BEFORE_SYNC,
+                                      MR_LOG_BREAK_SYNC_LEAVES_ONE_OUT};
+    for (size_t i = 0; i < 3; i++) {
+        sweep result = sweep_script(breaks[i]);
+        print_message("break %d: %d of %d crash points\n", (int)breaks[i], (int)result.violations,
+                      (int)result.points);
+        assert_true(result.violations > 0);
+    }
+}
+
+static void a_purge_that_overtakes_removes_what_nobody_read(void **state) {
+    (void)state;
+    mr_sim_disk *sim = mr_sim_disk_create(1, 0);
+    const mr_log_core_config config = {.breaks = MR_LOG_BREAK_PURGE_OVERTAKES};
+    mr_log_world *world = NULL;
+    assert_int_equal(mr_log_world_open(sim, 1, &config, &world, NULL, NULL), MR_OK);
+    mr_partition_id topic = 0;
+    mr_log_writer writer = {.id = "w"};
+    assert_int_equal(mr_log_world_topic(world, "events", 1, MR_TOPIC_USER, &topic), MR_OK);
+    assert_int_equal(mr_log_world_claim(world, &writer), MR_OK);
+    mr_log_write write = {.partition = topic, .records = "k=1 k=2"};
+    assert_int_equal(mr_log_world_commit(world, &writer, &write, 1), MR_OK);
+    assert_int_equal(mr_log_world_purge(world, topic, 1), MR_OK);
+    assert_int_equal(count_records(world, topic), 0);
+    assert_int_equal(mr_log_world_close(world), MR_OK);
+    mr_sim_disk_destroy(sim);
+}
+#endif
 
 /* Recovery itself is stopped at each of its operations, after a crash that left much to repair. */
 static void a_recovery_that_was_cut_short_is_recovered(void **state) {
@@ -448,10 +509,10 @@ static void a_recovery_that_was_cut_short_is_recovered(void **state) {
         mr_sim_disk_destroy(sim);
         sim = mr_sim_disk_create(3, 0);
         mr_sim_disk_set_faults(sim, &(mr_sim_faults){.sync_fails_at = sync});
-        answered = run_script(sim, 3);
+        answered = run_script(sim, 3, 0);
     }
     /* The third transaction was under way when a sync failed. */
-    uint64_t points = 0;
+    sweep result = {0};
     for (uint64_t seed = 0; seed < 4; seed++) {
         mr_sim_disk *crashed = mr_sim_disk_clone(sim);
         mr_sim_disk_crash(crashed, seed == 0 ? (mr_sim_crash){MR_SIM_KEEP_ALL, 0}
@@ -461,15 +522,7 @@ static void a_recovery_that_was_cut_short_is_recovered(void **state) {
             mr_sim_disk_stop_at(cut, mr_sim_disk_mutations(cut) + stop);
             (void)recover(cut, MR_RECOVERY_REPAIR, NULL);
             bool stopped = mr_sim_disk_is_off(cut);
-            uint64_t variants = mr_sim_disk_crash_variants(cut);
-            for (uint64_t variant = 0; variant < variants; variant++) {
-                mr_sim_disk *copy = mr_sim_disk_clone(cut);
-                mr_sim_disk_crash(copy, (mr_sim_crash){MR_SIM_VARIANT, variant});
-                int found = count_committed(copy, stop, variant);
-                assert_true(found == answered || found == answered + 1);
-                mr_sim_disk_destroy(copy);
-                points++;
-            }
+            try_variants(cut, stop, answered, &result);
             mr_sim_disk_destroy(cut);
             if (!stopped) {
                 break;
@@ -477,8 +530,9 @@ static void a_recovery_that_was_cut_short_is_recovered(void **state) {
         }
         mr_sim_disk_destroy(crashed);
     }
-    print_message("%d crash points\n", (int)points);
-    assert_true(points > 50);
+    print_message("%d crash points\n", (int)result.points);
+    assert_int_equal(result.violations, 0);
+    assert_true(result.points > 500);
     mr_sim_disk_destroy(sim);
 }
 
@@ -497,10 +551,14 @@ int main(void) {
         cmocka_unit_test(a_log_without_format_file_is_not_formatted_over),
         cmocka_unit_test(a_broken_checkpoint_costs_a_scan_and_nothing_else),
         cmocka_unit_test(a_missing_index_is_rebuilt),
-        cmocka_unit_test(a_directory_of_no_topic_is_removed),
+        cmocka_unit_test(what_is_left_of_a_removed_topic_goes_and_nothing_else),
         cmocka_unit_test(recovery_on_a_full_disk_fails_and_loses_nothing),
         cmocka_unit_test(every_stop_point_of_a_script_recovers),
         cmocka_unit_test(a_recovery_that_was_cut_short_is_recovered),
+#ifdef MR_BROKEN
+        cmocka_unit_test(every_broken_promise_is_caught),
+        cmocka_unit_test(a_purge_that_overtakes_removes_what_nobody_read),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
