@@ -29,6 +29,17 @@
     X(E306, "a topic differs from what the job says")                                              \
     X(E307, "two streams name one topic")                                                          \
     X(E400, "an empty text where code is wanted")                                                  \
+    X(E401, "a text that Lua does not accept")                                                     \
+    X(E402, "an unknown name in code")                                                             \
+    X(E403, "a name of the language that this version does not execute")                           \
+    X(E404, "a name of Lua that jobs do not have")                                                 \
+    X(E405, "a body that can end without return")                                                  \
+    X(E406, "code that changes what outlives its call, or what is read-only")                      \
+    X(E407, "a slip of another language")                                                          \
+    X(E408, "a comment in text that YAML folded")                                                  \
+    X(E409, "window without a windowed step")                                                      \
+    X(E410, "`functions` that fail when they are loaded")                                          \
+    X(E411, "a function named like a word of the language")                                        \
     X(E501, "a connector that this program does not have")                                         \
     X(E502, "a setting of a connector is missing or wrong")                                        \
     X(W101, "a name that nothing uses")                                                            \

@@ -1,0 +1,10 @@
+# Fuzz targets: clang and -DMR_FUZZ=ON. mr_fuzz_target(name LIBS...): tests/fuzz/fuzz_<name>.c.
+function(mr_fuzz_target name)
+    if(MR_FUZZ)
+        add_executable(fuzz_${name} fuzz/fuzz_${name}.c)
+        target_link_libraries(fuzz_${name} PRIVATE mr_warnings ${ARGN})
+        target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    endif()
+endfunction()
+
+mr_fuzz_target(yaml mr_topologies)
