@@ -49,6 +49,7 @@ mr_buf mr_buffer_pool_take(mr_buffer_pool *pool, size_t bytes) {
         pool->free_bytes -= idle->cap;
         buf.data = (uint8_t *)idle;
         buf.cap = idle->cap;
+        MR_ASSERT(buf.cap >= bytes);
         return buf;
     }
     mr_buf_reserve(&buf, class < MR_BUFFER_POOL_CLASSES ? (size_t)CLASS_BYTES_MIN << class : bytes);

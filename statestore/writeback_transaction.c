@@ -58,9 +58,6 @@ static void row_committed(mr_writeback *table, mr_row *row) {
         mr_writeback_image_drop(table, row, MR_IMAGE_COMMITTED);
         if (row->state[MR_IMAGE_OPEN] == MR_IMAGE_NONE) {
             mr_writeback_row_leave(table, row);
-        } else if (row->spill == MR_ROW_LINKED) {
-            mr_row_ring_unlink(&row->link);
-            row->spill = MR_ROW_CLEAN;
         }
         return;
     }

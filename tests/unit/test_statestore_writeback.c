@@ -643,6 +643,8 @@ static void a_restore_leaves_out_what_has_expired(void **state) {
             mr_writeback_restore(b.table, key_of(&b, keys[i]), mr_bytes_text("1"), i, NULL), MR_OK);
     }
     assert_string_equal(scan_all(&b), "10/c=1 20/a=1");
+    assert_int_equal(counters(&b).rows_live_in_memory, 2);
+    assert_int_equal(counters(&b).rows_restored, 4);
     assert_int_equal(first_start(&b), 10);
     assert_int_equal(
         mr_writeback_restore(b.table, mr_bytes_text("short"), mr_bytes_text("1"), 5, NULL),
