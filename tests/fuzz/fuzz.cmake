@@ -8,3 +8,4 @@ function(mr_fuzz_target name)
 endfunction()
 
 mr_fuzz_target(yaml mr_topologies)
+include(${CMAKE_CURRENT_LIST_DIR}/fuzz_segment.cmake OPTIONAL)
