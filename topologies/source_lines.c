@@ -34,11 +34,15 @@ static size_t next_break(mr_bytes source, size_t from, size_t *length_out) {
     return source.len;
 }
 
+size_t mr_source_mark_bytes(mr_bytes source) {
+    return source.len >= 3 && memcmp(source.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 void mr_source_lines_init(mr_source_lines *lines, mr_bytes source) {
     MR_ASSERT(source.data != NULL || source.len == 0);
     size_t cap = 64;
     *lines = (mr_source_lines){.source = source, .starts = mr_alloc_array(cap, sizeof(size_t))};
-    size_t at = 0;
+    size_t at = mr_source_mark_bytes(source);
     for (;;) {
         if (lines->count == cap) {
             cap *= 2;

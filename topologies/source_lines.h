@@ -10,6 +10,9 @@ typedef struct mr_source_lines {
     uint32_t count;
 } mr_source_lines;
 
+/* Bytes of the byte order mark that a text begins with: 3 or 0. It is no part of the first line. */
+size_t mr_source_mark_bytes(mr_bytes source);
+
 /* source is borrowed for life. */
 void mr_source_lines_init(mr_source_lines *lines, mr_bytes source);
 void mr_source_lines_deinit(mr_source_lines *lines);

@@ -331,8 +331,9 @@ void mr_yaml_tree_parse(mr_yaml_tree *tree, mr_bytes text, mr_diagnostics *diagn
         mr_assert_failed("out of memory", __FILE__, __LINE__);
     }
     yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&b.parser, text.data == NULL ? (const uint8_t *)"" : text.data,
-                                 text.len);
+    size_t mark = mr_source_mark_bytes(text);
+    const uint8_t *begin = text.data == NULL ? (const uint8_t *)"" : text.data + mark;
+    yaml_parser_set_input_string(&b.parser, begin, text.len - mark);
     tree->root = build_document(&b);
     if (tree->root == NULL && !b.failed) {
         mr_diagnostics_add(diagnostics, MR_SEVERITY_ERROR, "E102", (mr_place){1, 1}, 1, NULL,

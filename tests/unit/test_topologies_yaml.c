@@ -134,6 +134,38 @@ static void aliases_cannot_grow_a_small_file_without_bound(void **state) {
     mr_diagnostics_destroy(diagnostics);
 }
 
+static void the_number_of_aliases_is_bounded(void **state) {
+    (void)state;
+    mr_buf text = {0};
+    mr_buf_put_text(&text, "a: &a x\nb: [");
+    for (int i = 0; i < MR_YAML_ALIASES_MAX + 1; i++) {
+        mr_buf_put_text(&text, "*a ,");
+    }
+    mr_buf_put_text(&text, "]\n");
+    mr_yaml_tree tree;
+    mr_diagnostics *diagnostics = parse(mr_buf_cstr(&text), &tree);
+    assert_null(tree.root);
+    assert_int_equal(mr_diagnostics_errors(diagnostics), 1);
+    mr_buf_deinit(&text);
+    mr_yaml_tree_deinit(&tree);
+    mr_diagnostics_destroy(diagnostics);
+}
+
+static void a_byte_order_mark_and_windows_lines_are_read(void **state) {
+    (void)state;
+    mr_yaml_tree tree;
+    mr_diagnostics *diagnostics = parse("\xef\xbb\xbf"
+                                        "a: 1\r\nb: |\r\n  x\r\n",
+                                        &tree);
+    assert_int_equal(mr_diagnostics_errors(diagnostics), 0);
+    assert_string_equal(mr_yaml_get(tree.root, "a")->text, "1");
+    assert_string_equal(mr_yaml_get(tree.root, "b")->text, "x\n");
+    assert_int_equal(mr_yaml_get(tree.root, "b")->text_place.line, 3);
+    assert_int_equal(mr_yaml_get(tree.root, "b")->text_place.column, 3);
+    mr_yaml_tree_deinit(&tree);
+    mr_diagnostics_destroy(diagnostics);
+}
+
 static void nesting_and_size_are_bounded(void **state) {
     (void)state;
     char deep[2 * MR_YAML_DEPTH_MAX + 8] = {0};
@@ -211,6 +243,8 @@ int main(void) {
         cmocka_unit_test(the_first_syntax_error_is_reported_with_its_place),
         cmocka_unit_test(what_is_outside_the_subset_is_refused),
         cmocka_unit_test(aliases_cannot_grow_a_small_file_without_bound),
+        cmocka_unit_test(the_number_of_aliases_is_bounded),
+        cmocka_unit_test(a_byte_order_mark_and_windows_lines_are_read),
         cmocka_unit_test(nesting_and_size_are_bounded),
         cmocka_unit_test(messages_are_sorted_by_place_and_doubles_are_left_out),
         cmocka_unit_test(more_than_the_limit_is_counted),
