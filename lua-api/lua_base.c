@@ -21,7 +21,10 @@ void mr_lua_push_number_text(lua_State *state, int index) {
 const char *mr_lua_push_text(lua_State *state, int index, size_t *len_out) {
     index = lua_absindex(state, index);
     if (lua_type(state, index) == LUA_TTABLE && luaL_callmeta(state, index, "__tostring")) {
-        if (lua_type(state, -1) != LUA_TSTRING) {
+        if (lua_type(state, -1) == LUA_TNUMBER) {
+            mr_lua_push_number_text(state, -1);
+            lua_remove(state, -2);
+        } else if (lua_type(state, -1) != LUA_TSTRING) {
             luaL_error(state, "'__tostring' must return a string");
         }
         return lua_tolstring(state, -1, len_out);

@@ -239,7 +239,7 @@ static void check_write(const subject *s, const mr_lua_use *use, const mr_lua_sc
         }
         return;
     }
-    const char *hint = scan->assigns_first
+    const char *hint = scan->assigns_first && scan->falls_through
                            ? equals_hint
                            : "declare it with `local`; memory between records is a store";
     report_name(s, "E406", &use->name, hint, "a global cannot be assigned: ", "");
@@ -309,7 +309,7 @@ static const char *trap_hint(const mr_lua_token *stop, const char *text) {
     if (mr_lua_token_is(stop, "?")) {
         return "Lua writes `a and b or c`, or if ... then ... else ... end";
     }
-    if (mr_lua_token_is(stop, "=") && before != '\0' && strchr("+-*/%.", before) != NULL) {
+    if (stop->len == 1 && strchr("+-*/%", *stop->at) != NULL && stop->at[1] == '=') {
         return "Lua writes x = x + 1";
     }
     return mr_lua_token_is(stop, "=") ? equals_hint : NULL;

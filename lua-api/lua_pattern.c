@@ -56,6 +56,9 @@ static bool is_of_class(int c, int class) {
     case 'x':
         in = isxdigit(c);
         break;
+    case 'z': /* no longer in the manual, but known to Lua */
+        in = c == 0;
+        break;
     default:
         return class == c;
     }

@@ -141,8 +141,8 @@ static bool push_number(lua_State *state, int index) {
 static int other_operand(lua_State *state, const char *event) {
     lua_settop(state, 2);
     if (lua_type(state, 2) == LUA_TSTRING || luaL_getmetafield(state, 2, event) == LUA_TNIL) {
-        return luaL_error(state, "attempt to perform arithmetic on a %s value",
-                          luaL_typename(state, -2));
+        return luaL_error(state, "attempt to %s a '%s' with a '%s'", event + 2,
+                          luaL_typename(state, 1), luaL_typename(state, 2));
     }
     lua_insert(state, 1);
     lua_call(state, 2, 1);

@@ -61,7 +61,8 @@ static void add_element(lua_State *state, luaL_Buffer *out, lua_Integer i) {
         mr_lua_push_number_text(state, -1);
         lua_remove(state, -2);
     } else if (type != LUA_TSTRING) {
-        luaL_error(state, "invalid value (at index %I) in table for 'concat'", (LUAI_UACINT)i);
+        luaL_error(state, "invalid value (%s) at index %I in table for 'concat'",
+                   luaL_typename(state, -1), (LUAI_UACINT)i);
     }
     mr_lua_charge_bytes(state, lua_rawlen(state, -1));
     luaL_addvalue(out);

@@ -63,10 +63,11 @@ static int utf8_len(lua_State *state) {
     lua_Integer last = position(luaL_optinteger(state, 3, -1), len);
     luaL_argcheck(state, 1 <= at && --at <= (lua_Integer)len, 2, "initial position out of bounds");
     luaL_argcheck(state, --last < (lua_Integer)len, 3, "final position out of bounds");
+    strictness strict = strictness_of(state, 4);
     lua_Integer count = 0;
     while (at <= last) {
         uint32_t code;
-        size_t size = decode(text + at, strictness_of(state, 4), &code);
+        size_t size = decode(text + at, strict, &code);
         if (size == 0) {
             lua_pushnil(state);
             lua_pushinteger(state, at + 1);
@@ -85,6 +86,7 @@ static int utf8_codepoint(lua_State *state) {
     const char *text = mr_lua_check_text(state, 1, &len);
     lua_Integer first = position(luaL_optinteger(state, 2, 1), len);
     lua_Integer last = position(luaL_optinteger(state, 3, first), len);
+    strictness strict = strictness_of(state, 4);
     luaL_argcheck(state, first >= 1, 2, "out of bounds");
     luaL_argcheck(state, last <= (lua_Integer)len, 3, "out of bounds");
     if (first > last) {
@@ -98,7 +100,7 @@ static int utf8_codepoint(lua_State *state) {
     int count = 0;
     for (const char *at = text + first - 1; at < text + last;) {
         uint32_t code;
-        size_t size = decode(at, strictness_of(state, 4), &code);
+        size_t size = decode(at, strict, &code);
         if (size == 0) {
             return luaL_error(state, "invalid UTF-8 code");
         }
@@ -150,7 +152,7 @@ static int utf8_offset(lua_State *state) {
     size_t len;
     const char *text = mr_lua_check_text(state, 1, &len);
     lua_Integer n = luaL_checkinteger(state, 2);
-    lua_Integer at = n > 0 ? 1 : (lua_Integer)len + 1;
+    lua_Integer at = n >= 0 ? 1 : (lua_Integer)len + 1;
     at = position(luaL_optinteger(state, 3, at), len) - 1;
     luaL_argcheck(state, 0 <= at && at <= (lua_Integer)len, 3, "position out of bounds");
     mr_lua_charge_bytes(state, len);
@@ -177,7 +179,7 @@ static int next_code(lua_State *state, strictness strict) {
     size_t len;
     const char *text = mr_lua_check_text(state, 1, &len);
     lua_Unsigned at = (lua_Unsigned)lua_tointeger(state, 2);
-    if (at > 0 && at <= len) {
+    if (at < len) {
         while (is_continuation(text[at])) {
             at++;
         }
@@ -187,7 +189,7 @@ static int next_code(lua_State *state, strictness strict) {
     }
     uint32_t code;
     size_t size = decode(text + at, strict, &code);
-    if (size == 0 || is_continuation(text[at + size])) {
+    if (size == 0) {
         return luaL_error(state, "invalid UTF-8 code");
     }
     mr_lua_charge(state, 1);
@@ -205,9 +207,7 @@ static int next_lax(lua_State *state) {
 }
 
 static int utf8_codes(lua_State *state) {
-    size_t len;
-    const char *text = mr_lua_check_text(state, 1, &len);
-    luaL_argcheck(state, len == 0 || !is_continuation(*text), 1, "invalid UTF-8 code");
+    (void)mr_lua_check_text(state, 1, NULL);
     lua_pushcfunction(state, lua_toboolean(state, 2) ? next_lax : next_strict);
     lua_pushvalue(state, 1);
     lua_pushinteger(state, 0);

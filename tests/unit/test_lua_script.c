@@ -267,7 +267,7 @@ static void error_lines_are_the_file_s_lines(void **state) {
     c.form = MR_CODE_EXPRESSION;
     c.text = "value.a +\n  value.b -- why";
     lua_expect(c,
-               "dir/job.yaml:15: step: attempt to perform arithmetic on a nil value (field 'a')");
+               "dir/job.yaml:14: step: attempt to perform arithmetic on a nil value (field 'a')");
     c.text = "ctx.stream\n .x\n .y -- why";
     lua_expect(c, "dir/job.yaml:16: step: attempt to index a nil value (field 'x')");
     c.form = MR_CODE_BODY;
@@ -519,6 +519,7 @@ static void every_refused_allocation_is_survived(void **state) {
     (void)state;
     lua_case c = {.functions = "function double(x) return {x, x} end",
                   .text =
+                      "local pad = {} for i = 1, 200 do pad[i] = {i} end "
                       "value.list[1].x = double(value.name .. '!') value.n = #json.encode(value) "
                       "for k, v in pairs(value) do value[k] = v end return value",
                   .use = MR_CODE_MAP,
