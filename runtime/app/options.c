@@ -4,7 +4,7 @@
 #include "runtime/base/number.h"
 #include "topologies/diagnostics.h"
 
-#define HELP_COLUMN 28
+#define HELP_COLUMN 30
 #define OPTIONS_MAX 64
 
 /* ---- parsing ---- */

@@ -138,12 +138,12 @@ static void the_help_names_every_option_but_later_ones(void **state) {
                                             "pours\n"
                                             "\n"
                                             "Options:\n"
-                                            "  --yes                     do not ask\n"
-                                            "  --data DIR                the data directory\n"
-                                            "  --max N                   stop after N\n"
-                                            "                            records\n"
-                                            "  --form FORM               a or bc\n"
-                                            "  --help                    this text\n");
+                                            "  --yes                       do not ask\n"
+                                            "  --data DIR                  the data directory\n"
+                                            "  --max N                     stop after N\n"
+                                            "                              records\n"
+                                            "  --form FORM                 a or bc\n"
+                                            "  --help                      this text\n");
     mr_buf_deinit(&text);
 }
 

@@ -1,0 +1,158 @@
+"""run: to the end, interrupted, refused, stopped, over the edge of the disk."""
+
+import json
+import signal
+
+from harness import JOB, Case, as_lines, events, hourly, limit_file_size, main, results_of
+
+STOPS = """\
+job: stops
+streams:
+  events: {topic: events, key: string, value: json}
+  copies: {topic: copies, key: string, value: json}
+sources:
+  lines:
+    file: {path: in.jsonl, format: json}
+    to: events
+pipelines:
+  copied:
+    from: events
+    steps:
+      - set: {twice: value.delay * 2}
+    to: copies
+"""
+
+
+class Run(Case):
+    def setUp(self):
+        super().setUp()
+        self.rows = events(3000)
+        self.expected, self.late = hourly(self.rows)
+        self.assertGreater(len(self.late), 50)
+        self.write("job.yaml", JOB)
+        self.write("in.jsonl", as_lines(self.rows))
+
+    def assert_right(self, text):
+        results = results_of(text)
+        self.assertEqual(len(results), len(self.expected))
+        self.assertEqual(set(results), self.expected)
+
+    def test_until_end_gives_every_window_and_says_so(self):
+        for state in ("rocksdb", "memory"):
+            result = self.expect(
+                0, "run", "job.yaml", "--until-end", "--data", state, "--state", state)
+            self.assert_right(self.read("out.jsonl"))
+            self.assertEqual(result.out, "")
+            self.assertEqual(result.figure("late"), len(self.late))
+            self.assertEqual(result.figure("windows closed"), len(self.expected))
+            self.assertEqual(result.figure("source records"), len(self.rows))
+            self.assertGreater(result.figure("commits"), 0)
+            late = self.expect(0, "consume", "late_events", "--job", "job.yaml", "--data", state)
+            self.assertEqual(
+                [json.loads(line)["value"]["number"] for line in late.out.splitlines()], self.late)
+            self.write("out.jsonl", "")
+            for name in (".out.jsonl.chain", "out.jsonl"):
+                self.remove_if_there(name)
+
+    def remove_if_there(self, name):
+        import os
+
+        if os.path.exists(self.path(name)):
+            os.unlink(self.path(name))
+
+    def test_a_second_run_finds_nothing_left_to_do(self):
+        self.expect(0, "run", "job.yaml", "--until-end")
+        before = self.read("out.jsonl")
+        result = self.expect(0, "run", "job.yaml", "--until-end")
+        self.assertEqual(self.read("out.jsonl"), before)
+        self.assertEqual(result.figure("source records"), 0)
+
+    def test_a_second_process_is_refused_with_the_pid_of_the_first(self):
+        child = self.start("run", "job.yaml", "--rate", "100")
+        self.wait_until("the first holds the lock",
+                        lambda: self.run_program("topics", "list").status == 0)
+        result = self.expect(1, "run", "job.yaml")
+        self.assertIn("is in use", result.err)
+        self.assertIn("process %d" % child.pid, result.err)
+        self.assertIn("process %d" % child.pid,
+                      self.expect(1, "reset", "job.yaml", "--to", "earliest", "--yes").err)
+        self.interrupt(child)
+
+    def test_signals_commit_and_stop_within_a_second_and_the_next_run_goes_on(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            child = self.start("run", "job.yaml", "--rate", "500")
+            self.wait_until("records are there", lambda: "copies" in self.topics_or_nothing())
+            result, seconds = self.interrupt(child, number)
+            self.assertEqual(result.status, 0, result.err)
+            self.assertLess(seconds, 1.0)
+        result = self.expect(0, "run", "job.yaml", "--until-end")
+        self.assertLess(result.figure("source records"), len(self.rows))
+        self.assert_right(self.read("out.jsonl"))
+
+    def topics_or_nothing(self):
+        """'copies' once the source has committed something."""
+        result = self.run_program("consume", "events", "--max", "1")
+        return "copies" if result.out else ""
+
+    def test_killed_and_run_again_gives_the_same(self):
+        for _ in range(3):
+            child = self.start("run", "job.yaml", "--rate", "800", "--spill-bytes", "20kB")
+            self.wait_until("records are there", lambda: "copies" in self.topics_or_nothing())
+            child.kill()
+            self.finish(child)
+        self.expect(0, "run", "job.yaml", "--until-end", "--spill-bytes", "20kB")
+        self.assert_right(self.read("out.jsonl"))
+
+    def test_a_stopped_job_says_where_and_how_to_go_on(self):
+        self.write("job.yaml", STOPS)
+        rows = [{"delay": 1}, {"delay": "soon"}, {"delay": 3}]
+        self.write("in.jsonl", as_lines(rows))
+        result = self.expect(1, "run", "job.yaml", "--until-end")
+        self.assertIn("job.yaml:13", result.err)
+        self.assertIn("events[0]@1", result.err)
+        self.assertIn("set on_error", result.err)
+        self.write("job.yaml", STOPS.replace("value.delay * 2", "tonumber(value.delay) or 0"))
+        self.expect(0, "run", "job.yaml", "--until-end")
+        copies = self.expect(0, "consume", "copies", "--job", "job.yaml").out.splitlines()
+        self.assertEqual([json.loads(line)["value"]["twice"] for line in copies], [1, 0, 3])
+
+    def test_error_records_make_the_status_three(self):
+        self.write("job.yaml", STOPS.replace(
+            "streams:", "defaults: {on_error: wrong}\nstreams:\n"
+                        "  wrong: {topic: wrong, key: bytes, value: bytes}", 1))
+        self.write("in.jsonl", as_lines([{"delay": 1}, {"delay": "soon"}, {"delay": 3}]))
+        result = self.expect(3, "run", "job.yaml", "--until-end")
+        self.assertEqual(result.figure("failed"), 1)
+        wrong = json.loads(self.expect(0, "consume", "wrong", "--job", "job.yaml").out)
+        self.assertEqual(json.loads(wrong["value"]), {"delay": "soon"})
+        self.assertEqual(wrong["headers"]["millrace-origin"], "events[0]@1")
+        self.expect(0, "run", "job.yaml", "--until-end")
+
+    def test_another_definition_is_refused_and_works_after_a_reset(self):
+        self.expect(0, "run", "job.yaml", "--until-end")
+        before = self.read("out.jsonl")
+        self.write("job.yaml", JOB.replace("tumbling: 1h", "tumbling: 2h"))
+        result = self.expect(1, "run", "job.yaml", "--until-end")
+        self.assertIn("by_origin", result.err)
+        self.assertIn("reset", result.err)
+        self.assertEqual(self.read("out.jsonl"), before)
+        self.expect(0, "reset", "job.yaml", "--to", "earliest", "--yes")
+        self.expect(0, "run", "job.yaml", "--until-end")
+        self.assertTrue(all(row[1] % 7200000 == 0 for row in results_of(self.read("out.jsonl"))))
+
+    def test_a_full_disk_stops_cleanly_and_the_next_run_goes_on(self):
+        result = self.expect(1, "run", "job.yaml", "--until-end", limit=limit_file_size(100000))
+        self.assertIn("the disk is full", result.err)
+        self.assertIn("nothing is lost", result.err)
+        self.expect(0, "run", "job.yaml", "--until-end")
+        self.assert_right(self.read("out.jsonl"))
+
+    def test_an_unknown_format_of_the_data_directory_is_refused(self):
+        self.expect(0, "run", "job.yaml", "--until-end")
+        self.write("millrace-data/FORMAT", "millrace log 99\n")
+        for arguments in (["run", "job.yaml", "--until-end"], ["topics", "list"]):
+            self.assertIn("millrace log 99", self.expect(1, *arguments).err)
+
+
+if __name__ == "__main__":
+    main()
