@@ -3,3 +3,6 @@ target_link_libraries(mr_connectors_fixture PUBLIC mr_engine mr_connectors mr_co
 mr_unit_test(connectors_file_source mr_connectors_fixture)
 mr_unit_test(connectors_file_sink mr_connectors_fixture)
 mr_unit_test(connectors_conformance mr_connectors_fixture)
+add_library(mr_connectors_world STATIC unit/connectors_world.c)
+target_link_libraries(mr_connectors_world PUBLIC mr_connectors_fixture mr_engine mr_log_world)
+mr_unit_test(connectors_members mr_connectors_world)
