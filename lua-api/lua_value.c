@@ -312,11 +312,13 @@ static void push_field(lua_State *state, int index, mr_lua_value *object, int na
         child->json = json;
     }
     fill(child, kind == MR_JSON_ARRAY, object->has_json ? mr_json_count(json) : count_span(span));
-    push_slots(state, index, object);
-    lua_pushvalue(state, name_index);
-    lua_pushvalue(state, -3);
-    lua_rawset(state, -3);
-    lua_pop(state, 1);
+    if (object->document->writable) { /* a change of the part must be found again */
+        push_slots(state, index, object);
+        lua_pushvalue(state, name_index);
+        lua_pushvalue(state, -3);
+        lua_rawset(state, -3);
+        lua_pop(state, 1);
+    }
 }
 
 static int index_array(lua_State *state, mr_lua_value *array) {
@@ -356,6 +358,22 @@ static int value_index(lua_State *state) {
         lua_pop(state, 1);
     }
     push_field(state, 1, value, 2);
+    return 1;
+}
+
+/* Parts of a text that cannot change are made anew each time they are read: the same part is equal.
+ */
+static int value_equal(lua_State *state) {
+    mr_lua_value *a = mr_lua_to_value(state, 1);
+    mr_lua_value *b = mr_lua_to_value(state, 2);
+    bool same =
+        a != NULL && b != NULL && a->document == b->document && a->generation == b->generation;
+    if (same && a->has_json && b->has_json) {
+        same = a->json.index == b->json.index;
+    } else if (same) {
+        same = mr_lua_value_span(a).data == mr_lua_value_span(b).data;
+    }
+    lua_pushboolean(state, same);
     return 1;
 }
 
@@ -518,6 +536,7 @@ void mr_lua_open_value(lua_State *state) {
     static const luaL_Reg functions[] = {{"__index", value_index},
                                          {"__newindex", value_newindex},
                                          {"__len", value_length},
+                                         {"__eq", value_equal},
                                          {NULL, NULL}};
     lua_newtable(state);
     luaL_setfuncs(state, functions, 0);

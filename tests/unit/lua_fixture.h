@@ -1,6 +1,7 @@
 /* tests/unit/lua_fixture.h - one text, one record, the result as text: for the tests of lua-api. */
 #pragma once
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -102,8 +103,8 @@ static inline void lua_put_datum(mr_buf *out, const mr_datum *datum) {
     mr_err err = {0};
     if (datum->kind == MR_DATUM_NIL) {
         mr_buf_put_text(out, "nil");
-    } else if (datum->kind == MR_DATUM_FLOAT) {
-        mr_buf_printf(out, "%.17g", datum->number);
+    } else if (datum->kind == MR_DATUM_FLOAT && !isfinite(datum->number)) {
+        mr_buf_printf(out, "%g", datum->number);
     } else if (datum->kind == MR_DATUM_STRING) {
         mr_buf_put_u8(out, '"');
         mr_buf_put_bytes(out, datum->bytes);

@@ -406,7 +406,7 @@ static void json_decode_gives_what_value_would_be(void **state) {
     lua_gives("json.encode(json.decode('{\"a\" : [1.0, null], \"b\":null}'))", NULL,
               "\"{\"a\" : [1.0, null], \"b\":null}\"");
     lua_gives("json.decode(' [1, {\"a\": \"\\\\u00e9\"}] ')[2].a", NULL, "\"\xc3\xa9\"");
-    lua_gives("json.decode('{\"a\":null,\"b\":[1.5e1,true]}').b[1]", NULL, "15");
+    lua_gives("json.decode('{\"a\":null,\"b\":[1.5e1,true]}').b[1]", NULL, "15.0");
     lua_gives("json.decode('null') == nil", NULL, "true");
     lua_gives("json.decode('-0.5')", NULL, "-0.5");
     lua_gives("json.is_array(json.decode('[]')) and not json.is_array({})", NULL, "true");
