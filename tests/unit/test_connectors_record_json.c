@@ -50,7 +50,7 @@ static void values_are_decoded_as_their_format_says(void **state) {
 
 static void a_json_value_of_several_lines_becomes_one(void **state) {
     (void)state;
-    expect_line(&json, "{\n  \"a\": \"x\\ny\",\r\n  \"b\": [1,\n2]\n}", 36,
+    expect_line(&json, "{\n  \"a\": \"x\\ny\",\r\n  \"b\": [1,\n2]\n}", 33,
                 "{  \"a\": \"x\\ny\",  \"b\": [1,2]}");
 }
 
