@@ -104,6 +104,12 @@ static void leave(encoder *e) {
     e->depth--;
 }
 
+static void check_size(encoder *e, size_t more_bytes) {
+    if (e->out->len + more_bytes > mr_lua_vm_of(e->state)->memory_bytes_max) {
+        refuse(e, "the JSON text is longer than the memory of the task");
+    }
+}
+
 /* Copied text brings its own nesting. A level takes at least two bytes, so short texts need no
  * look. */
 static void put_span(encoder *e, mr_bytes span) {
@@ -128,6 +134,7 @@ static void put_span(encoder *e, mr_bytes span) {
         }
     }
     mr_lua_charge_bytes(e->state, span.len);
+    check_size(e, span.len);
     mr_buf_put_bytes(e->out, span);
 }
 
@@ -328,6 +335,7 @@ static void encode_userdata(encoder *e, int index) {
 /* index is absolute. */
 static void encode(encoder *e, int index) {
     mr_lua_charge(e->state, 1);
+    check_size(e, 0);
     switch (lua_type(e->state, index)) {
     case LUA_TBOOLEAN:
         mr_json_put_bool(e->out, lua_toboolean(e->state, index));

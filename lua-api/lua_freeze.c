@@ -164,15 +164,29 @@ static void reach_table(lua_State *state, walk *w, int table) {
     }
 }
 
-/* A closure that assigns a local of a function around it would remember from call to call. */
+static bool has_upvalue(lua_State *state, int function, const mr_lua_token *name) {
+    const char *upvalue;
+    for (int i = 1; (upvalue = lua_getupvalue(state, function, i)) != NULL; i++) {
+        lua_pop(state, 1);
+        if (mr_lua_token_is(name, upvalue)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A closure that assigns a local of a function around it would remember from call to call.
+ * Functions are known again by their lines and by the names of what they hold. */
 static void refuse_memory(lua_State *state, const walk *w, int function) {
     lua_Debug info;
     lua_pushvalue(state, function);
     (void)lua_getinfo(state, ">S", &info);
-    for (size_t i = 0; i < w->scan->functions_count; i++) {
-        const mr_lua_function *known = &w->scan->functions[i];
-        if (known->assigns_upvalue && (int)known->line_first == info.linedefined &&
-            (int)known->line_last == info.lastlinedefined) {
+    for (size_t i = 0; i < w->scan->assigned_count; i++) {
+        const mr_lua_assigned *assigned = &w->scan->assigned[i];
+        const mr_lua_function *known = &w->scan->functions[assigned->function];
+        if ((int)known->line_first == info.linedefined &&
+            (int)known->line_last == info.lastlinedefined &&
+            has_upvalue(state, function, &assigned->name)) {
             luaL_error(state,
                        "%s:%d: this function changes a local that outlives the call: memory "
                        "between records is a store",

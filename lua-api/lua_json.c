@@ -1,12 +1,17 @@
 /* json.decode, encode, array, object, is_array. */
 #include "lua-api/lua_encode.h"
 #include "lua-api/lua_value.h"
+#include "runtime/base/limits.h"
 
 static int json_decode(lua_State *state) {
     size_t len;
     luaL_checktype(state, 1, LUA_TSTRING);
     const char *text = lua_tolstring(state, 1, &len);
     mr_lua_vm *vm = mr_lua_vm_of(state);
+    if (len > MR_RECORD_BYTES_MAX) {
+        return luaL_error(state, "a text longer than a record may be (%d bytes)",
+                          MR_RECORD_BYTES_MAX);
+    }
     mr_lua_charge_bytes(state, len);
     mr_lua_charge(state, len / 4); /* checking a text is more work than moving it */
     if (vm->parser == NULL) {

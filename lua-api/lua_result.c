@@ -5,6 +5,7 @@
 #include "lua-api/lua_value.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/number.h"
 
 static mr_bytes copy_text(lua_State *state, int index, mr_arena *arena) {
     size_t len;
@@ -48,6 +49,7 @@ typedef struct taking {
     mr_datum datum;
     mr_script_item *items;
     size_t count;
+    size_t headers_cap; /* room of the item being taken */
 } taking;
 
 static int take_protected(lua_State *state) {
@@ -66,8 +68,8 @@ static mr_status run_protected(mr_lua_vm *vm, lua_CFunction function, taking *t,
         return MR_OK;
     }
     vm->memory_failed |= status == LUA_ERRMEM;
-    const char *text = lua_tostring(state, -1);
-    (void)mr_err_set(err, MR_INVALID, "%s", text != NULL ? text : "the error is not a text");
+    char room[MR_NUMBER_TEXT_MAX];
+    (void)mr_err_set(err, MR_INVALID, "%s", mr_lua_error_text(state, room));
     lua_pop(state, 1);
     return MR_INVALID;
 }
@@ -94,8 +96,8 @@ mr_status mr_lua_result_datum(mr_lua_vm *vm, mr_code_use use, mr_arena *arena, m
 
 static void add_header(lua_State *state, taking *t, mr_script_item *item, mr_bytes name,
                        int index) {
-    if (item->headers_count == MR_HEADERS_MAX) {
-        luaL_error(state, "more than %d headers", MR_HEADERS_MAX);
+    if (item->headers_count == t->headers_cap) { /* a metatable shows more than there is */
+        luaL_error(state, "a list of headers must be a plain table");
     }
     mr_header *header = (mr_header *)(uintptr_t)&item->headers[item->headers_count++];
     *header = (mr_header){.key = name, .value = MR_BYTES_NULL};
@@ -104,6 +106,25 @@ static void add_header(lua_State *state, taking *t, mr_script_item *item, mr_byt
     } else if (!mr_lua_is_null(state, index)) {
         luaL_error(state, "a header must be a string, got a %s", luaL_typename(state, index));
     }
+}
+
+/* Room for all values of a table of headers. */
+static mr_header *new_headers(lua_State *state, taking *t, int index) {
+    lua_Unsigned count = 0;
+    lua_pushvalue(state, index);
+    (void)mr_lua_see_through(state, -1);
+    lua_pushnil(state);
+    while (lua_next(state, -2)) {
+        (void)mr_lua_see_through(state, -1);
+        count += lua_type(state, -1) == LUA_TTABLE ? lua_rawlen(state, -1) : 1;
+        lua_pop(state, 1);
+    }
+    lua_pop(state, 1);
+    if (count > MR_HEADERS_MAX) {
+        luaL_error(state, "more than %d headers", MR_HEADERS_MAX);
+    }
+    t->headers_cap = (size_t)count;
+    return mr_arena_zalloc(t->arena, (size_t)(count + 1) * sizeof(mr_header));
 }
 
 /* A table name -> string, null, or a list of them; in the order of the names. */
@@ -121,9 +142,9 @@ static void take_headers(lua_State *state, taking *t, mr_script_item *item, int 
     if (lua_type(state, index) != LUA_TTABLE) {
         luaL_error(state, "headers must be a table, got a %s", luaL_typename(state, index));
     }
-    item->headers = mr_arena_zalloc(t->arena, MR_HEADERS_MAX * sizeof *item->headers);
     lua_Integer count = mr_lua_push_sorted_keys(state, index);
     int keys = lua_gettop(state);
+    item->headers = new_headers(state, t, index);
     for (lua_Integer i = 1; i <= count; i++) {
         if (lua_rawgeti(state, keys, i) != LUA_TSTRING) {
             luaL_error(state, "the names of headers are strings");

@@ -18,7 +18,7 @@ typedef struct scanner {
     mr_lua_token now;
     mr_lua_token next;
     mr_lua_scan *scan;
-    size_t uses_cap, functions_cap;
+    size_t uses_cap, functions_cap, assigned_cap;
     local_name *locals;
     size_t locals_count, locals_cap;
     size_t *open; /* indexes of the functions around, outermost first */
@@ -157,7 +157,9 @@ static void assign(scanner *s, mr_lua_token token) {
         return;
     }
     for (size_t i = local->depth; i < s->open_count; i++) {
-        s->scan->functions[s->open[i]].assigns_upvalue = true;
+        s->scan->assigned = grown(s->scan->assigned, s->scan->assigned_count, &s->assigned_cap,
+                                  sizeof *s->scan->assigned);
+        s->scan->assigned[s->scan->assigned_count++] = (mr_lua_assigned){s->open[i], token};
     }
     if (local->depth == 0 && s->open_count > 0) {
         add_use(s, MR_LUA_USE_UPVALUE, token);
@@ -625,5 +627,6 @@ void mr_lua_scan_destroy(mr_lua_scan *scan) {
     }
     mr_free(scan->uses);
     mr_free(scan->functions);
+    mr_free(scan->assigned);
     mr_free(scan);
 }

@@ -22,18 +22,25 @@ typedef struct mr_lua_use {
     bool member_written;
 } mr_lua_use;
 
-/* A function of the text: closures that assign what is not theirs could remember between calls. */
 typedef struct mr_lua_function {
     uint32_t line_first;
     uint32_t line_last;
-    bool assigns_upvalue;
 } mr_lua_function;
+
+/* A local of a function around it (or of the text) that a function assigns, itself or through a
+ * function inside: a closure that lives on with it could remember between calls. */
+typedef struct mr_lua_assigned {
+    size_t function; /* index into functions */
+    mr_lua_token name;
+} mr_lua_assigned;
 
 typedef struct mr_lua_scan {
     mr_lua_use *uses;
     size_t uses_count;
     mr_lua_function *functions;
     size_t functions_count;
+    mr_lua_assigned *assigned;
+    size_t assigned_count;
     bool stopped; /* the text ends the reading at `stop`: no Lua */
     mr_lua_token stop;
     bool falls_through; /* a body: its end can be reached */

@@ -7,6 +7,7 @@
 #include "lua-api/lua_vm.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
+#include "runtime/base/number.h"
 
 struct mr_lua_factory {
     mr_lua_limits limits;
@@ -134,8 +135,8 @@ static mr_status try_call(lua_script *script, const call *c, bool *out_of_memory
     int result = lua_pcall(state, 0, 1, 0);
     mr_status status = MR_OK;
     if (result != LUA_OK) {
-        const char *text = lua_tostring(state, -1);
-        status = explain(script, c->code, text != NULL ? text : "the error is not a text", err);
+        char room[MR_NUMBER_TEXT_MAX];
+        status = explain(script, c->code, mr_lua_error_text(state, room), err);
         vm->memory_failed |= result == LUA_ERRMEM;
         lua_pop(state, 1);
     } else {
@@ -148,6 +149,7 @@ static mr_status try_call(lua_script *script, const call *c, bool *out_of_memory
             status = explain(script, c->code, cause.message, err);
         }
     }
+    MR_ASSERT(lua_gettop(state) == MR_LUA_STACK_CODES - 1 + (int)script->plan->codes_count);
     *out_of_memory = vm->memory_failed;
     mr_lua_vm_end(vm);
     return status;

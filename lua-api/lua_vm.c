@@ -7,11 +7,21 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/number.h"
 
-/* Text of an error object, without calling anything of the script. */
-static const char *error_text(lua_State *state, int index) {
-    const char *text = lua_tostring(state, index);
-    return text != NULL ? text : "the error is not a text";
+const char *mr_lua_error_text(lua_State *state, char *room) {
+    if (lua_type(state, -1) == LUA_TSTRING) {
+        return lua_tostring(state, -1);
+    }
+    if (lua_type(state, -1) != LUA_TNUMBER) {
+        return "the error is not a text";
+    }
+    if (lua_isinteger(state, -1)) {
+        (void)snprintf(room, MR_NUMBER_TEXT_MAX, "%lld", (long long)lua_tointeger(state, -1));
+    } else {
+        room[mr_float_format(lua_tonumber(state, -1), room)] = '\0';
+    }
+    return room;
 }
 
 /* ---- budgets ---- */
@@ -275,7 +285,8 @@ mr_status mr_lua_vm_load(mr_lua_vm *vm, const char *text, mr_lua_wrap wrap, uint
     if (lua_pcall(state, 1, 1, 0) == LUA_OK) {
         return MR_OK;
     }
-    mr_status status = mr_err_set(err, MR_INVALID, "%s", error_text(state, -1));
+    char room[MR_NUMBER_TEXT_MAX];
+    mr_status status = mr_err_set(err, MR_INVALID, "%s", mr_lua_error_text(state, room));
     lua_pop(state, 1);
     return status;
 }
@@ -319,7 +330,8 @@ mr_status mr_lua_vm_functions(mr_lua_vm *vm, const char *text, uint32_t line, mr
         mr_lua_scan_destroy(scan);
     }
     if (result != LUA_OK) {
-        status = mr_err_set(err, MR_INVALID, "%s", error_text(state, -1));
+        char room[MR_NUMBER_TEXT_MAX];
+        status = mr_err_set(err, MR_INVALID, "%s", mr_lua_error_text(state, room));
         lua_pop(state, 1);
     }
     vm->loading = false;
@@ -339,6 +351,13 @@ void mr_lua_vm_begin(mr_lua_vm *vm, mr_scope *scope) {
     lua_sethook(vm->state, on_count, LUA_MASKCOUNT, MR_LUA_HOOK_STEPS);
 }
 
+/* One large record shall not cost its memory for ever. */
+static void give_back(mr_buf *buf) {
+    if (buf->cap > MR_RECORD_BYTES_MAX) {
+        mr_buf_deinit(buf);
+    }
+}
+
 void mr_lua_vm_end(mr_lua_vm *vm) {
     lua_State *state = vm->state;
     for (int i = 0; vm->names_set != 0; i++) {
@@ -350,6 +369,8 @@ void mr_lua_vm_end(mr_lua_vm *vm) {
         }
     }
     vm->scope = NULL;
+    give_back(&vm->out);
+    give_back(&vm->scratch);
 }
 
 void mr_lua_push_slot(lua_State *state, mr_lua_slot slot) {

@@ -104,6 +104,10 @@ mr_status mr_lua_vm_functions(mr_lua_vm *vm, const char *text, uint32_t line,
 void mr_lua_vm_begin(mr_lua_vm *vm, mr_scope *scope);
 void mr_lua_vm_end(mr_lua_vm *vm);
 
+/* The error on top of the stack as text, without allocating: outside of lua_pcall that could abort.
+ * `room` has MR_NUMBER_TEXT_MAX bytes. Borrowed until the error is popped. */
+const char *mr_lua_error_text(lua_State *state, char *room);
+
 /* ---- for the C functions of the sandbox; all may throw ---- */
 
 /* Counts steps against the call's budget. */

@@ -207,6 +207,13 @@ static void flat_map_gives_items(void **state) {
                   .headers_count = 1};
     lua_expect(c, "{ key=1 value={\"x\": 1} }{ }{ value=null ts=5 a:y a:null b:x }{ h:1 }{ "
                   "value=[\"k\"] }");
+    c.functions = "tags = {'a', 'b', 'c'}";
+    c.text = "return {{headers = {t = tags, u = 'x'}}}";
+    lua_expect(c, "{ t:a t:b t:c u:x }");
+    c.text = "return {{headers = {t = setmetatable({}, {__index = {1, 2}})}}}";
+    lua_expect(c, "dir/job.yaml:1: step: a list of headers must be a plain table");
+    c.text = "return {{headers = {t = 1}}}";
+    lua_expect(c, "dir/job.yaml:1: step: a header must be a string, got a number");
     c.text = "return {}";
     lua_expect(c, "");
     c.text = "return value.items";
@@ -276,6 +283,8 @@ static void error_lines_are_the_file_s_lines(void **state) {
     lua_expect(c, "dir/job.yaml:101: step: attempt to index a nil value (field 'y')");
     c.text = "error('no place', 0)";
     lua_expect(c, "dir/job.yaml:14: step: no place");
+    c.text = "error(0.5)";
+    lua_expect(c, "dir/job.yaml:14: step: 0.5");
     c.text = "error({})";
     lua_expect(c, "dir/job.yaml:14: step: the error is not a text");
     c.text = "return value + 1";
@@ -336,6 +345,9 @@ static void closures_that_remember_are_refused_at_load(void **state) {
     lua_expect(c,
                "load: job.yaml:102: this function changes a local that outlives the call: memory "
                "between records is a store");
+    c.functions =
+        "function next_id() local n = 0 local function g() n = n + 1 end g() return n end";
+    lua_expect(c, "1"); /* on one line, but its own local */
     c.functions = "words = string.gmatch('a b', '%a')";
     lua_expect(c, "load: an iterator cannot outlive the call: make it where it is used");
 }
@@ -452,8 +464,8 @@ static void hostile_texts_end_with_an_error(void **state) {
         "local t = {} for i = 1, 9999 do t[i] = i end while true do json.encode(t) end",
         "local t = {} for i = 1, 64 do t = {t, t} end return t",
         "local s = string.rep('x', 100000) while true do utf8.len(s) end",
-        "local t <close> = setmetatable({}, {__close = function() while true do end end}) "
-        "while true do end",
+        ("local t <close> = setmetatable({}, {__close = function() while true do end end}) "
+         "while true do end"),
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char *result = lua_run((lua_case){.text = texts[i],

@@ -335,8 +335,8 @@ static void table_functions_give_what_lua_gives(void **state) {
         "table.unpack({}, 1, 1e8)",
         "table.unpack({1}, 1, 3)",
         "table.pack(1, nil, 3).n",
-        "(function() local t = {1, 2, 3} table.insert(t, 2, 9) "
-        "return table.concat(t, ',') end)()",
+        ("(function() local t = {1, 2, 3} table.insert(t, 2, 9) "
+         "return table.concat(t, ',') end)()"),
         "(function() local t = {1} table.insert(t, 3, 9) end)()",
         "(function() local t = {1} table.insert(t, 1, 2, 3) end)()",
         "table.remove({})",
