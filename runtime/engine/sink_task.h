@@ -30,3 +30,9 @@ typedef struct mr_sink_config {
 } mr_sink_config;
 
 mr_status mr_sink_create(const mr_sink_config *config, mr_member **out, mr_err *err) MR_CHECKED;
+
+/* For `reset` and for the start of a job: removes what the sink wrote in generations below
+ * topics->generation, and nothing else; done before is done. Blocks on the disk: not for a worker.
+ * MR_INVALID: the output is another log's. */
+mr_status mr_sink_reset(const mr_plan *plan, uint32_t sink, const mr_job_topics *topics,
+                        mr_disk *disk, mr_err *err) MR_CHECKED;

@@ -361,6 +361,9 @@ connector_world *connector_world_open(mr_sim_disk *sim, const connector_world_co
     if (status == MR_OK) {
         status = read_positions(world);
     }
+    for (uint32_t i = 0; i < 3 && status == MR_OK && config->start == WORLD_RESETS_SINKS; i++) {
+        status = mr_sink_reset(&world->plan, i, &world->topics, mr_sim_disk_disk(sim), NULL);
+    }
     if (status != MR_OK) {
         connector_world_drop(world);
         return NULL;

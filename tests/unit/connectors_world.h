@@ -13,13 +13,16 @@
 
 typedef struct connector_world connector_world;
 
+typedef enum connector_world_start { WORLD_GOES_ON, WORLD_RESETS_SINKS } connector_world_start;
+
 typedef struct connector_world_config {
     mr_run_until until;
     uint64_t rate; /* source records a second; 0: no bound */
     uint64_t seed;
-    int64_t generation;         /* 0: 1 */
-    const char *rotate_records; /* of events_dir; NULL: none */
-    const char *max_record;     /* NULL: none */
+    int64_t generation;          /* 0: 1 */
+    connector_world_start start; /* RESETS_SINKS: as a job does that opens in a new generation */
+    const char *rotate_records;  /* of events_dir; NULL: none */
+    const char *max_record;      /* NULL: none */
 } connector_world_config;
 
 typedef enum connector_world_end {

@@ -15,7 +15,7 @@
 
 #define LINES 60
 #define STEPS_MAX 100000
-#define CRASH_POINTS_MIN 1500
+#define CRASH_POINTS_MIN 3000
 
 /* What the run must give, worked out line by line. */
 typedef struct expectation {
@@ -66,8 +66,17 @@ static void expectation_free(expectation *e) {
     }
 }
 
-/* The files of one partition of events, in order of START. */
-static void events_of(connector_place *place, int partition, mr_buf *out) {
+static size_t count_rows(const mr_buf *lines, size_t from) {
+    size_t rows = 0;
+    for (size_t i = from; i < lines->len; i++) {
+        rows += lines->data[i] == '\n';
+    }
+    return rows;
+}
+
+/* The files of one partition of events, in order of START. The most rows that one of them has. */
+static size_t events_of(connector_place *place, int partition, mr_buf *out) {
+    size_t rows_max = 0;
     mr_buf paths = {0};
     char prefix[64];
     snprintf(prefix, sizeof prefix, "out/events/events-topic-%d-", partition);
@@ -75,10 +84,14 @@ static void events_of(connector_place *place, int partition, mr_buf *out) {
     for (size_t at = 0; at < paths.len; at += strlen((const char *)paths.data + at) + 1) {
         const char *path = (const char *)paths.data + at;
         if (strncmp(path, prefix, strlen(prefix)) == 0) {
+            size_t before = out->len;
             assert_int_equal(mr_sim_disk_content(place->sim, MR_SIM_CURRENT, path, out), MR_OK);
+            size_t rows = count_rows(out, before);
+            rows_max = rows > rows_max ? rows : rows_max;
         }
     }
     mr_buf_deinit(&paths);
+    return rows_max;
 }
 
 /* Removes the lines of `wanted`, in order, from `lines`; false: one of them is not there. */
@@ -102,13 +115,15 @@ static bool take_subsequence(mr_buf *lines, mr_buf *wanted) {
     return all;
 }
 
+#define ROTATE 5
+
 /* NULL: right; else what is wrong. */
 static const char *check_files(connector_place *place, expectation *e) {
     const char *problem = NULL;
     for (int p = 0; p < 2 && !problem; p++) {
         mr_buf events = {0};
-        events_of(place, p, &events);
-        if (strcmp(mr_buf_cstr(&events), mr_buf_cstr(&e->events[p])) != 0) {
+        size_t rows_max = events_of(place, p, &events);
+        if (strcmp(mr_buf_cstr(&events), mr_buf_cstr(&e->events[p])) != 0 || rows_max > ROTATE) {
             problem = "out/events";
         }
         mr_buf_deinit(&events);
@@ -126,8 +141,12 @@ static const char *check_files(connector_place *place, expectation *e) {
     return problem;
 }
 
+/* Records trickle in, commit by commit; or all stand there, and the sinks cut pieces out of a
+ * backlog. */
 static const connector_world_config crashing = {
     .until = MR_RUN_UNTIL_END, .rate = 40, .seed = 3, .rotate_records = "5"};
+static const connector_world_config backlog = {
+    .until = MR_RUN_UNTIL_END, .seed = 3, .rotate_records = "3"};
 
 static void begin(connector_place *place, expectation *e) {
     place_begin(place);
@@ -161,7 +180,7 @@ static void a_file_goes_through_the_log_into_files(void **state) {
     (void)state;
     connector_world_config configs[] = {
         crashing,
-        {.until = MR_RUN_UNTIL_END, .seed = 1},
+        backlog,
         {.until = MR_RUN_UNTIL_END, .seed = 2, .rotate_records = "1"},
     };
     for (size_t i = 0; i < 3; i++) {
@@ -181,24 +200,16 @@ static void rotated_files_hold_exactly_so_many_rows(void **state) {
     connector_place place;
     expectation e;
     begin(&place, &e);
-    run_to_end(&place, &(connector_world_config){
-                           .until = MR_RUN_UNTIL_END, .seed = 1, .rotate_records = "4"});
-    mr_buf paths = {0};
-    size_t files = 0, rows = 0;
+    run_to_end(&place, &backlog);
+    mr_buf paths = {0}, rows = {0};
+    size_t files = 0;
     mr_sim_disk_paths(place.sim, MR_SIM_CURRENT, &paths);
     for (size_t at = 0; at < paths.len; at += strlen((const char *)paths.data + at) + 1) {
-        const char *path = (const char *)paths.data + at;
-        if (strncmp(path, "out/events/events-topic-0-", 26) == 0) {
-            size_t count = 0;
-            for (const char *text = place_get(&place, path); *text; text++) {
-                count += *text == '\n';
-            }
-            assert_true(count <= 4);
-            files++;
-            rows += count;
-        }
+        files += strncmp((const char *)paths.data + at, "out/events/events-topic-0-", 26) == 0;
     }
-    assert_int_equal(files, (rows + 3) / 4); /* all but the last are full */
+    assert_int_equal(events_of(&place, 0, &rows), 3);
+    assert_int_equal(files, (count_rows(&rows, 0) + 2) / 3); /* all but the last are full */
+    mr_buf_deinit(&rows);
     mr_buf_deinit(&paths);
     expect_files(&place, &e);
     end(&place, &e);
@@ -210,13 +221,15 @@ typedef struct campaign {
     connector_place *place; /* its disk is the one under test */
     mr_sim_disk *first;     /* with the input, untouched */
     expectation *e;
+    connector_world_config config;
     uint64_t points, second_points;
     mr_prng prng;
 } campaign;
 
 /* Runs until it is done or the power is off; true: done. */
-static bool run_until_off(connector_place *place, uint64_t seed) {
-    connector_world_config config = crashing;
+static bool run_until_off(const campaign *c, uint64_t seed) {
+    connector_place *place = c->place;
+    connector_world_config config = c->config;
     config.seed = seed;
     connector_world *world = connector_world_open(place->sim, &config);
     if (world == NULL) {
@@ -242,16 +255,16 @@ static void crash_at(campaign *c, uint64_t mutation, int kind) {
     connector_place *place = c->place;
     place->sim = mr_sim_disk_clone(c->first);
     mr_sim_disk_stop_at(place->sim, mutation);
-    bool done = run_until_off(place, 3);
+    bool done = run_until_off(c, 3);
     c->points += !done;
     mr_sim_disk_crash(place->sim, crash_of(c, kind));
     if (mr_prng_below(&c->prng, 4) == 0) {
         uint64_t more = mr_prng_below(&c->prng, 60);
         mr_sim_disk_stop_at(place->sim, mr_sim_disk_mutations(place->sim) + more);
-        c->second_points += !run_until_off(place, 4);
+        c->second_points += !run_until_off(c, 4);
         mr_sim_disk_crash(place->sim, crash_of(c, (int)mr_prng_below(&c->prng, 4)));
     }
-    if (!run_until_off(place, 5)) {
+    if (!run_until_off(c, 5)) {
         fail_msg("no end after a crash at mutation %d", (int)mutation);
     }
     const char *problem = check_files(place, c->e);
@@ -262,14 +275,17 @@ static void crash_at(campaign *c, uint64_t mutation, int kind) {
     mr_sim_disk_destroy(place->sim);
 }
 
-static void a_crash_at_any_mutation_loses_and_doubles_nothing(void **state) {
-    (void)state;
+static uint64_t crash_everywhere(const connector_world_config *config) {
     connector_place place;
     expectation e;
     begin(&place, &e);
-    campaign c = {.place = &place, .first = place.sim, .e = &e, .prng = mr_prng_seeded(11)};
+    campaign c = {.place = &place,
+                  .first = place.sim,
+                  .e = &e,
+                  .config = *config,
+                  .prng = mr_prng_seeded(11)};
     place.sim = mr_sim_disk_clone(c.first);
-    assert_true(run_until_off(&place, 3));
+    assert_true(run_until_off(&c, 3));
     uint64_t mutations = mr_sim_disk_mutations(place.sim);
     mr_sim_disk_destroy(place.sim);
     for (uint64_t m = mr_sim_disk_mutations(c.first); m < mutations; m++) {
@@ -279,9 +295,14 @@ static void a_crash_at_any_mutation_loses_and_doubles_nothing(void **state) {
     }
     print_message("%d crash points, %d of them with a second crash, over %d mutations\n",
                   (int)c.points, (int)c.second_points, (int)mutations);
-    assert_true(c.points >= CRASH_POINTS_MIN);
     place.sim = c.first;
     end(&place, &e);
+    return c.points;
+}
+
+static void a_crash_at_any_mutation_loses_and_doubles_nothing(void **state) {
+    (void)state;
+    assert_true(crash_everywhere(&crashing) + crash_everywhere(&backlog) >= CRASH_POINTS_MIN);
 }
 
 static void a_stop_at_any_step_is_orderly_and_goes_on(void **state) {
@@ -303,6 +324,41 @@ static void a_stop_at_any_step_is_orderly_and_goes_on(void **state) {
         expect_files(&place, &e);
         end(&place, &e);
     }
+}
+
+/* A reset that is cut short anywhere is finished by the next start; what a generation wrote is
+ * there once. */
+static void a_reset_cut_short_anywhere_is_finished_and_the_sinks_write_again(void **state) {
+    (void)state;
+    connector_place place;
+    expectation e;
+    begin(&place, &e);
+    run_to_end(&place, &crashing);
+    connector_world_config anew = crashing;
+    anew.generation = 2;
+    anew.start = WORLD_RESETS_SINKS;
+    mr_sim_disk *first = place.sim;
+    int crashes = 0;
+    for (uint64_t more = 0; more < 60; more++) {
+        place.sim = mr_sim_disk_clone(first);
+        mr_sim_disk_stop_at(place.sim, mr_sim_disk_mutations(place.sim) + more);
+        connector_world *world = connector_world_open(place.sim, &anew);
+        crashes += world == NULL;
+        connector_world_drop(world);
+        mr_sim_disk_crash(place.sim, (mr_sim_crash){MR_SIM_RANDOM, more});
+        run_to_end(&place, &anew);
+        assert_string_equal(place_get(&place, "out/bad.jsonl"), mr_buf_cstr(&e.bad));
+        for (int p = 0; p < 2; p++) {
+            mr_buf events = {0};
+            events_of(&place, p, &events);
+            assert_string_equal(mr_buf_cstr(&events), mr_buf_cstr(&e.events[p]));
+            mr_buf_deinit(&events);
+        }
+        mr_sim_disk_destroy(place.sim);
+    }
+    assert_true(crashes > 15);
+    place.sim = first;
+    end(&place, &e);
 }
 
 /* ---- time ---- */
@@ -429,6 +485,7 @@ int main(void) {
         cmocka_unit_test(a_missing_file_stops_the_job_by_name),
         cmocka_unit_test(records_removed_before_a_sink_read_them_stop_the_job),
         cmocka_unit_test(a_full_disk_stops_cleanly_and_goes_on_with_space),
+        cmocka_unit_test(a_reset_cut_short_anywhere_is_finished_and_the_sinks_write_again),
         cmocka_unit_test(a_stop_at_any_step_is_orderly_and_goes_on),
         cmocka_unit_test(a_crash_at_any_mutation_loses_and_doubles_nothing),
     };
