@@ -183,11 +183,17 @@ mr_connector_result mr_file_source_open(const mr_connector_host *host,
         return mr_file_fail(MR_CONNECTOR_INVALID, err, err_bytes, "a file source needs 'path'");
     }
     file_source *source = calloc(1, sizeof *source);
-    if (source == NULL || (source->path = mr_file_path_clean(path)) == NULL) {
-        free(source);
+    if (source == NULL) {
         return mr_file_fail(MR_CONNECTOR_FAILED, err, err_bytes, "out of memory");
     }
     source->host = host;
+    source->path = mr_file_path_clean(path);
+    source->data = malloc(1); /* never NULL: `at` and `len` are distances from it */
+    source->cap = 1;
+    if (source->path == NULL || source->data == NULL) {
+        mr_file_source_close(source);
+        return mr_file_fail(MR_CONNECTOR_FAILED, err, err_bytes, "out of memory");
+    }
     mr_connector_result result =
         mr_file_setting_size(settings, count, "max_record", MR_FILE_RECORD_BYTES_MAX,
                              &source->record_bytes_max, err, err_bytes);
