@@ -20,7 +20,8 @@ static void encode_partition(mr_partition *partition, mr_buf *out) {
     int64_t stable = partition->checkpoint_stable;
     if (!partition->offline) {
         place = mr_partition_durable_place(partition);
-        start = partition->start;
+        /* Markers alone may lie between: the start must not pass what is sure to be there. */
+        start = partition->start < place.offset ? partition->start : place.offset;
         stable = partition->stable_end;
         partition->checkpoint_writing = start;
     }

@@ -56,7 +56,7 @@ void mr_core_purge(mr_log_core *core, mr_log_request *request) {
 static void remove_purged(mr_log_core *core, mr_partition *partition) {
     while (partition->segments_count > 1 && partition->first_dirty > 0 &&
            partition->segments[1].base_offset <= partition->checkpoint_start &&
-           partition->segments[0].names_pending == 0) {
+           partition->segments[1].named) {
         core->counters.bytes_purged += partition->segments[0].size_bytes;
         mr_core_remove_segment(core, partition, &partition->segments[0]);
         mr_partition_drop_first_segment(partition);

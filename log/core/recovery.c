@@ -34,9 +34,8 @@ static bool newer(const mr_log_place *a, const mr_log_place *b) {
 
 /* What checkpoint and decisions say about the partition. */
 static mr_scan_plan plan_of(const mr_recovery *recovery, mr_partition *partition) {
-    mr_scan_plan plan = {0};
+    mr_scan_plan plan = {.start_known = recovery->checkpoint.found}; /* without a line: new */
     if (mr_checkpoint_apply(&recovery->checkpoint, partition)) {
-        plan.start_known = true;
         plan.start = partition->checkpoint_start;
         plan.mark = partition->checkpoint;
         plan.scan_from = partition->checkpoint_stable < plan.mark.offset
@@ -76,6 +75,23 @@ static mr_status scan(mr_recovery *recovery, mr_partition *partition, const mr_s
     return status;
 }
 
+/* Whether the partition stands exactly where an orderly end left it: then its names are durable. */
+static bool names_known(const mr_recovery *recovery, const mr_partition *partition) {
+    if (partition->segments_count == 0) {
+        return true;
+    }
+    const mr_segment *last = &partition->segments[partition->segments_count - 1];
+    return recovery->checkpoint.clean && last->base_offset == partition->checkpoint.segment_base &&
+           last->size_bytes == (uint64_t)partition->checkpoint.byte;
+}
+
+/* A killed process may have left names that only the page cache knows. */
+static mr_status sync_names(mr_recovery *recovery, const mr_partition *partition, mr_err *err) {
+    recovery->changed = true;
+    mr_status status = mr_disk_sync_dir(recovery->disk, partition->directory, err);
+    return status == MR_OK ? mr_disk_sync_dir(recovery->disk, "log", err) : status;
+}
+
 /* When the owner finds a tail, it rewrites it and scans what stands there now. */
 static mr_status repair(mr_recovery *recovery, mr_partition *partition, const mr_scan_plan *plan,
                         mr_scan_result result, mr_err *err) {
@@ -83,7 +99,11 @@ static mr_status repair(mr_recovery *recovery, mr_partition *partition, const mr
         return MR_OK;
     }
     mr_status status = MR_OK;
-    if (result.tail) {
+    if (!names_known(recovery, partition)) {
+        /* Before anything else: a new segment must not outlive the name of the one before it. */
+        status = sync_names(recovery, partition, err);
+    }
+    if (status == MR_OK && result.tail) {
         mr_scan_plan again = *plan;
         again.batch = NULL;
         status = mr_recovery_rewrite_tail(recovery, partition, plan->mark, err);
@@ -98,7 +118,10 @@ static mr_status repair(mr_recovery *recovery, mr_partition *partition, const mr
             return status;
         }
     }
-    return result.files_differ ? mr_recovery_fit_directory(recovery, partition, err) : MR_OK;
+    if (status == MR_OK && result.files_differ) {
+        status = mr_recovery_fit_directory(recovery, partition, err);
+    }
+    return status;
 }
 
 /* Everything of the partition is durable now. */
@@ -178,7 +201,11 @@ static mr_status load_checkpoint(mr_recovery *recovery, mr_err *err) {
         recovery->changed = true;
     }
     mr_buf_deinit(&text);
-    return status == MR_NOT_FOUND || status == MR_INVALID ? MR_OK : status;
+    if (status != MR_OK && status != MR_NOT_FOUND && status != MR_INVALID) {
+        return status;
+    }
+    bool sure = recovery->mode == MR_RECOVERY_READ_ONLY || recovery->checkpoint.clean;
+    return sure ? MR_OK : mr_recovery_sync_top(recovery, err);
 }
 
 /* A reader takes in what was decided before it read the decisions, and nothing that was decided

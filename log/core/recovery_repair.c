@@ -148,10 +148,18 @@ static mr_status fit_files(mr_recovery *recovery, const mr_partition *partition,
     return status;
 }
 
+mr_status mr_recovery_sync_top(mr_recovery *recovery, mr_err *err) {
+    mr_status status = mr_disk_sync_dir(recovery->disk, "", err);
+    return status == MR_OK ? mr_disk_sync_dir(recovery->disk, "log", err) : status;
+}
+
 mr_status mr_recovery_fit_directory(mr_recovery *recovery, const mr_partition *partition,
                                     mr_err *err) {
-    mr_segment_listing listing;
-    mr_status status = mr_segment_list(recovery->disk, partition, &listing, err);
+    mr_status status = mr_recovery_sync_top(recovery, err);
+    mr_segment_listing listing = {0};
+    if (status == MR_OK) {
+        status = mr_segment_list(recovery->disk, partition, &listing, err);
+    }
     if (status == MR_OK && listing.found) {
         status = fit_files(recovery, partition, &listing, err);
         if (status == MR_OK) {

@@ -341,6 +341,23 @@ static mr_status scan_segments(scan *s, const mr_segment_listing *listing, size_
     return MR_OK;
 }
 
+/* The first segment is missing: a loss, unless nothing was durable yet. Then all of it is a torn
+ * tail. */
+static mr_status scan_without_begin(scan *s, const mr_segment_listing *listing, size_t first,
+                                    mr_err *err) {
+    const mr_scan_plan *plan = s->plan;
+    if (plan->mark.offset > plan->start || plan->mark.byte > 0) {
+        return corrupt_at(s, listing->bases[first], 0, "the segments before are missing", err);
+    }
+    s->partition->start = plan->start;
+    s->partition->end = plan->start;
+    for (size_t i = 0; i < listing->count; i++) {
+        s->result->torn_bytes += listing->sizes_bytes[i];
+    }
+    s->result->files_differ = true;
+    return MR_OK;
+}
+
 mr_status mr_scan_partition(mr_disk *disk, mr_partition *partition, const mr_scan_plan *plan,
                             mr_scan_window *window, mr_scan_result *out, mr_err *err) {
     *out = (mr_scan_result){0};
@@ -358,7 +375,7 @@ mr_status mr_scan_partition(mr_disk *disk, mr_partition *partition, const mr_sca
             status = mr_err_set(err, MR_CORRUPT, "%s: its files are missing", partition->directory);
         }
     } else if (plan->start_known && listing.bases[first] > plan->start) {
-        status = corrupt_at(&s, listing.bases[first], 0, "the segments before are missing", err);
+        status = scan_without_begin(&s, &listing, first, err);
     } else {
         int64_t base = listing.bases[first];
         partition->start = plan->start > base ? plan->start : base;

@@ -51,6 +51,9 @@ mr_status mr_recovery_rewrite_tail(mr_recovery *recovery, const mr_partition *pa
  */
 mr_status mr_recovery_fit_directory(mr_recovery *recovery, const mr_partition *partition,
                                     mr_err *err) MR_CHECKED;
+/* Makes the names of FORMAT and checkpoint durable: a killed process may have left them in the page
+ * cache only, and nothing may be done by a checkpoint that could still go. */
+mr_status mr_recovery_sync_top(mr_recovery *recovery, mr_err *err) MR_CHECKED;
 /* Removes what is left of removed topics. */
 mr_status mr_recovery_remove_strays(mr_recovery *recovery, mr_err *err) MR_CHECKED;
 /* Appends batches (assigned here) to the partition and syncs it. */

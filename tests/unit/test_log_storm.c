@@ -89,6 +89,13 @@ static void begin_txn(storm *s, int writer) {
     if (f->busy || s->txns_count == TXNS_MAX) {
         return;
     }
+    if (s->writers[writer].epoch == MR_PRODUCER_EPOCH_MAX) {
+        if (mr_log_client_outstanding(mr_log_world_client(s->world)) == 0) {
+            mr_status status = mr_log_world_claim(s->world, &s->writers[writer]);
+            assert_true(status == MR_OK || status == MR_UNAVAILABLE);
+        }
+        return;
+    }
     *f = (flight){.busy = true, .txn = s->txns_count};
     txn *t = &s->txns[s->txns_count++];
     snprintf(f->text, sizeof(f->text), "k=%d", f->txn);
