@@ -95,27 +95,27 @@ void mr_sim_disk_paths(const mr_sim_disk *sim, mr_sim_view view, mr_buf *out) {
     walk_all(sim, view, put_path, out);
 }
 
-typedef struct hashing {
+typedef struct disk_hash {
     mr_sim_view view;
-    uint64_t hash;
-} hashing;
+    uint64_t value;
+} disk_hash;
 
-static void hash_in(hashing *hashing, mr_bytes bytes) {
+static void hash_in(disk_hash *hash, mr_bytes bytes) {
     uint64_t part = (uint64_t)mr_crc32c(0, bytes.data, bytes.len) << 32 | (uint32_t)bytes.len;
-    hashing->hash = (hashing->hash ^ part) * 0x100000001b3u;
-    hashing->hash ^= hashing->hash >> 29;
+    hash->value = (hash->value ^ part) * 0x100000001b3u;
+    hash->value ^= hash->value >> 29;
 }
 
 static void hash_file(void *arg, const char *path, const sim_node *node) {
-    hashing *hashing = arg;
-    hash_in(hashing, mr_bytes_text(path));
-    hash_in(hashing, image_of(node, hashing->view));
+    disk_hash *hash = arg;
+    hash_in(hash, mr_bytes_text(path));
+    hash_in(hash, image_of(node, hash->view));
 }
 
 uint64_t mr_sim_disk_hash(const mr_sim_disk *sim, mr_sim_view view) {
-    hashing hashing = {view, 0xcbf29ce484222325u};
-    walk_all(sim, view, hash_file, &hashing);
-    return hashing.hash;
+    disk_hash hash = {view, 0xcbf29ce484222325u};
+    walk_all(sim, view, hash_file, &hash);
+    return hash.value;
 }
 
 /* ---- messages ---- */

@@ -40,26 +40,30 @@ static int by_order(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-size_t mr_sim_disk_unsynced(const mr_sim_disk *sim) {
-    size_t count = 0;
-    for (size_t i = 0; i < sim->nodes_count; i++) {
-        count += sim->nodes[i] != NULL ? sim->nodes[i]->changes_count : 0;
-    }
-    return count;
-}
-
-/* In the order the changes were made; owned by caller. */
+/* In the order the changes were made, those of files that no name can lead to left out; owned by caller. */
 static unsynced_list gather(const mr_sim_disk *sim) {
     unsynced_list list = {.count = 0};
-    list.items = mr_alloc_array(mr_sim_disk_unsynced(sim) + 1, sizeof *list.items);
+    size_t room = 0;
+    for (size_t i = 0; i < sim->nodes_count; i++) {
+        room += sim->nodes[i] != NULL ? sim->nodes[i]->changes_count : 0;
+    }
+    list.items = mr_alloc_array(room + 1, sizeof *list.items);
+    sim_mark(sim);
     for (size_t i = 0; i < sim->nodes_count; i++) {
         sim_node *node = sim->nodes[i];
-        for (size_t c = 0; node != NULL && c < node->changes_count; c++) {
+        for (size_t c = 0; node != NULL && node->marked && c < node->changes_count; c++) {
             list.items[list.count++] = (unsynced){node, &node->changes[c]};
         }
     }
+    sim_unmark(sim);
     qsort(list.items, list.count, sizeof *list.items, by_order);
     return list;
+}
+
+size_t mr_sim_disk_unsynced(const mr_sim_disk *sim) {
+    unsynced_list list = gather(sim);
+    mr_free(list.items);
+    return list.count;
 }
 
 /* ---- fates ---- */

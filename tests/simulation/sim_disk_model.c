@@ -203,7 +203,7 @@ void sim_node_charge(mr_sim_disk *sim, sim_node *node) {
     node->charged = charge;
 }
 
-static void mark(mr_sim_disk *sim, sim_node_id id) {
+static void mark(const mr_sim_disk *sim, sim_node_id id) {
     sim_node *node = sim->nodes[id];
     MR_ASSERT(node != NULL);
     if (node->marked) {
@@ -221,8 +221,20 @@ static void mark(mr_sim_disk *sim, sim_node_id id) {
     }
 }
 
-void sim_sweep(mr_sim_disk *sim) {
+void sim_mark(const mr_sim_disk *sim) {
     mark(sim, SIM_ROOT);
+}
+
+void sim_unmark(const mr_sim_disk *sim) {
+    for (size_t i = 0; i < sim->nodes_count; i++) {
+        if (sim->nodes[i] != NULL) {
+            sim->nodes[i]->marked = false;
+        }
+    }
+}
+
+void sim_sweep(mr_sim_disk *sim) {
+    sim_mark(sim);
     for (sim_handle *handle = sim->handles; handle; handle = handle->next) {
         if (handle->life == sim->life) {
             mark(sim, handle->node);
@@ -235,10 +247,9 @@ void sim_sweep(mr_sim_disk *sim) {
             sim_node_charge(sim, node);
             sim_node_destroy(node);
             sim->nodes[i] = NULL;
-        } else if (node) {
-            node->marked = false;
         }
     }
+    sim_unmark(sim);
 }
 
 /* ---- changes ---- */
@@ -280,6 +291,15 @@ void sim_change_add(mr_sim_disk *sim, sim_node *node, sim_change change) {
     node->changes[node->changes_count++] = change;
 }
 
+/* A rename that reached the disk without the one before it still leaves the file one name. */
+static void remove_names_of(sim_entries *entries, sim_node_id child) {
+    for (size_t i = entries->count; i-- > 0;) {
+        if (entries->items[i].child == child) {
+            sim_entries_remove(entries, entries->items[i].name, child);
+        }
+    }
+}
+
 void sim_change_apply(sim_node *node, const sim_change *change) {
     switch (change->kind) {
     case SIM_WRITE:
@@ -295,7 +315,7 @@ void sim_change_apply(sim_node *node, const sim_change *change) {
         sim_entries_remove(&node->entries_durable, change->name, change->child);
         return;
     case SIM_RENAME:
-        sim_entries_remove(&node->entries_durable, change->name, change->child);
+        remove_names_of(&node->entries_durable, change->child);
         sim_entries_set(&node->entries_durable, change->new_name, change->child);
         return;
     }

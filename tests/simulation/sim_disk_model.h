@@ -48,7 +48,7 @@ typedef struct sim_entries {
 typedef struct sim_node {
     sim_node_id id;
     bool is_dir;
-    bool marked;      /* while unreachable nodes are looked for */
+    bool marked;      /* between sim_mark and sim_unmark */
     bool locked;
     uint32_t links;   /* current names */
     uint32_t handles; /* live ones */
@@ -119,6 +119,10 @@ sim_node *sim_node_copy(const sim_node *node); /* without handles and lock */
 void sim_node_destroy(sim_node *node);
 /* Brings the space accounted for up to date. */
 void sim_node_charge(mr_sim_disk *sim, sim_node *node);
+/* Marks the nodes that a name or an unsynced change of a name reaches: all that can matter after a crash.
+ * To be followed by sim_unmark(). */
+void sim_mark(const mr_sim_disk *sim);
+void sim_unmark(const mr_sim_disk *sim);
 /* Frees nodes that no name, no unsynced change and no handle reaches. */
 void sim_sweep(mr_sim_disk *sim);
 

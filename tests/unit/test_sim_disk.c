@@ -1,0 +1,803 @@
+/* The simulated disk: what is durable, what a crash may leave, what fails and how it is counted. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/prng.h"
+#include "tests/simulation/sim_disk.h"
+
+static mr_sim_disk *sim;
+static mr_disk *disk;
+
+static int set_up(void **state) {
+    (void)state;
+    sim = mr_sim_disk_create(1, 0);
+    disk = mr_sim_disk_disk(sim);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    mr_sim_disk_destroy(sim);
+    return 0;
+}
+
+#define OK(call) assert_int_equal(call, MR_OK)
+
+static mr_file *open_file(const char *path) {
+    mr_file *file = NULL;
+    OK(mr_disk_open(disk, path, MR_DISK_CREATE, &file, NULL));
+    return file;
+}
+
+static void write_text(mr_file *file, uint64_t at, const char *text) {
+    OK(mr_disk_write_full(file, text, strlen(text), at, NULL));
+}
+
+/* A file with its bytes and its name durable. */
+static mr_file *durable_file(const char *path, const char *text) {
+    mr_file *file = open_file(path);
+    write_text(file, 0, text);
+    OK(mr_disk_sync(file, NULL));
+    OK(mr_disk_sync_dir(disk, "", NULL));
+    return file;
+}
+
+static void crash(mr_sim_crash_mode mode, uint64_t choice) {
+    mr_sim_disk_crash(sim, (mr_sim_crash){mode, choice});
+}
+
+static bool has(const mr_sim_disk *of, const char *path) {
+    mr_buf content = {0};
+    mr_status status = mr_sim_disk_content(of, MR_SIM_CURRENT, path, &content);
+    mr_buf_deinit(&content);
+    return status == MR_OK;
+}
+
+/* NULL: no such file. */
+static void assert_content(const char *path, const char *expected) {
+    mr_buf content = {0};
+    mr_status status = mr_sim_disk_content(sim, MR_SIM_CURRENT, path, &content);
+    if (expected == NULL) {
+        assert_int_equal(status, MR_NOT_FOUND);
+    } else {
+        OK(status);
+        assert_string_equal(mr_buf_cstr(&content), expected);
+    }
+    mr_buf_deinit(&content);
+}
+
+static void assert_describes(const char *expected) {
+    mr_buf text = {0};
+    mr_sim_disk_describe(sim, &text);
+    assert_string_equal(mr_buf_cstr(&text), expected);
+    mr_buf_deinit(&text);
+}
+
+/* ---- what is durable ---- */
+
+static void written_bytes_are_seen_at_once(void **state) {
+    (void)state;
+    mr_file *file = open_file("a");
+    write_text(file, 0, "hello");
+    write_text(file, 3, "p!");
+    char text[16] = {0};
+    size_t got;
+    OK(mr_disk_read_full(file, text, sizeof text, 0, &got, NULL));
+    assert_int_equal(got, 5);
+    assert_string_equal(text, "help!");
+    OK(mr_disk_read_full(file, text, sizeof text, 9, &got, NULL));
+    assert_int_equal(got, 0);
+    mr_file_close(file);
+    assert_describes(".: add name a\na: write [0, 5)\na: write [3, 5)\n");
+}
+
+static void what_was_synced_survives_and_nothing_else(void **state) {
+    (void)state;
+    mr_file *file = durable_file("a", "kept");
+    write_text(file, 4, " lost");
+    mr_file_close(file);
+    mr_file_close(open_file("b"));
+    crash(MR_SIM_LOSE_ALL, 0);
+    assert_content("a", "kept");
+    assert_content("b", NULL);
+    assert_int_equal(mr_sim_disk_unsynced(sim), 0);
+}
+
+static void synced_bytes_without_a_synced_name_are_gone(void **state) {
+    (void)state;
+    mr_file *file = open_file("a");
+    write_text(file, 0, "bytes");
+    OK(mr_disk_sync(file, NULL));
+    mr_file_close(file);
+    crash(MR_SIM_LOSE_ALL, 0);
+    assert_content("a", NULL);
+}
+
+static void a_synced_name_without_synced_bytes_is_an_empty_file(void **state) {
+    (void)state;
+    mr_file *file = open_file("a");
+    write_text(file, 0, "bytes");
+    OK(mr_disk_sync_dir(disk, "", NULL));
+    mr_file_close(file);
+    crash(MR_SIM_LOSE_ALL, 0);
+    assert_content("a", "");
+}
+
+static void a_directory_needs_its_parents_sync(void **state) {
+    (void)state;
+    OK(mr_disk_make_dir(disk, "d/e", NULL));
+    mr_file *file = open_file("d/e/f");
+    write_text(file, 0, "x");
+    OK(mr_disk_sync(file, NULL));
+    mr_file_close(file);
+    OK(mr_disk_sync_dir(disk, "d/e", NULL));
+    OK(mr_disk_sync_dir(disk, "", NULL));
+    mr_sim_disk *other = mr_sim_disk_clone(sim);
+    mr_sim_disk_crash(other, (mr_sim_crash){MR_SIM_LOSE_ALL, 0});
+    assert_false(has(other, "d/e/f"));
+    mr_sim_disk_destroy(other);
+    OK(mr_disk_sync_dir(disk, "d", NULL));
+    crash(MR_SIM_LOSE_ALL, 0);
+    assert_content("d/e/f", "x");
+}
+
+static void a_truncation_is_durable_by_the_files_sync(void **state) {
+    (void)state;
+    mr_file *file = durable_file("a", "123456789");
+    OK(mr_disk_truncate(file, 4, NULL));
+    mr_file_close(file);
+    assert_content("a", "1234");
+    crash(MR_SIM_LOSE_ALL, 0);
+    assert_content("a", "123456789");
+    file = open_file("a");
+    OK(mr_disk_truncate(file, 4, NULL));
+    OK(mr_disk_sync(file, NULL));
+    mr_file_close(file);
+    crash(MR_SIM_LOSE_ALL, 0);
+    assert_content("a", "1234");
+}
+
+static void a_rename_within_a_directory_is_never_half(void **state) {
+    (void)state;
+    mr_file_close(durable_file("new", "2"));
+    mr_file_close(durable_file("name", "1"));
+    OK(mr_disk_rename(disk, "new", "name", MR_DISK_REPLACE, NULL));
+    assert_int_equal(mr_sim_disk_unsynced(sim), 1);
+    mr_sim_disk *other = mr_sim_disk_clone(sim);
+    crash(MR_SIM_LOSE_ALL, 0);
+    assert_content("name", "1");
+    assert_content("new", "2");
+    mr_sim_disk_destroy(sim);
+    sim = other;
+    crash(MR_SIM_KEEP_ALL, 0);
+    assert_content("name", "2");
+    assert_content("new", NULL);
+}
+
+static void a_rename_across_directories_needs_both_syncs(void **state) {
+    (void)state;
+    OK(mr_disk_make_dir(disk, "d", NULL));
+    OK(mr_disk_sync_dir(disk, "", NULL));
+    mr_file_close(durable_file("a", "1"));
+    OK(mr_disk_rename(disk, "a", "d/a", MR_DISK_KEEP, NULL));
+    mr_sim_disk *other = mr_sim_disk_clone(sim);
+    mr_sim_disk_crash(other, (mr_sim_crash){MR_SIM_SUBSET, 2}); /* only the old name's going */
+    assert_false(has(other, "a"));
+    assert_false(has(other, "d/a"));
+    mr_sim_disk_destroy(other);
+    crash(MR_SIM_SUBSET, 1); /* only the new name's coming: both names of one file */
+    assert_content("a", "1");
+    assert_content("d/a", "1");
+}
+
+static void a_removed_file_comes_back_unless_its_directory_was_synced(void **state) {
+    (void)state;
+    mr_file_close(durable_file("a", "1"));
+    OK(mr_disk_remove(disk, "a", NULL));
+    assert_content("a", NULL);
+    crash(MR_SIM_LOSE_ALL, 0);
+    assert_content("a", "1");
+    OK(mr_disk_remove(disk, "a", NULL));
+    OK(mr_disk_sync_dir(disk, "", NULL));
+    crash(MR_SIM_LOSE_ALL, 0);
+    assert_content("a", NULL);
+}
+
+static void a_killed_process_loses_nothing_until_the_power_goes(void **state) {
+    (void)state;
+    mr_file *file = durable_file("a", "1");
+    write_text(file, 1, "2");
+    crash(MR_SIM_PROC_KILL, 0);
+    assert_content("a", "12");
+    assert_int_equal(mr_sim_disk_unsynced(sim), 1);
+    mr_file_close(file);
+    crash(MR_SIM_LOSE_ALL, 0);
+    assert_content("a", "1");
+}
+
+/* ---- crashes ---- */
+
+static void unsynced_writes_survive_in_any_subset(void **state) {
+    (void)state;
+    static const char *const expected[8] = {
+        "0000", "A000", "0B00", "AB00", "00C0", "A0C0", "0BC0", "ABC0",
+    };
+    mr_file *files[4];
+    const char *names[4] = {"w", "x", "y", "z"};
+    for (int i = 0; i < 4; i++) {
+        files[i] = durable_file(names[i], "0");
+    }
+    write_text(files[0], 0, "A");
+    write_text(files[1], 0, "B");
+    write_text(files[2], 0, "C");
+    for (int i = 0; i < 4; i++) {
+        mr_file_close(files[i]);
+    }
+    /* 8 subsets, and 3 tears of each write. */
+    assert_int_equal(mr_sim_disk_crash_variants(sim), 8 + 9);
+    for (uint64_t variant = 0; variant < 8; variant++) {
+        mr_sim_disk *other = mr_sim_disk_clone(sim);
+        mr_sim_disk_crash(other, (mr_sim_crash){MR_SIM_VARIANT, variant});
+        mr_buf text = {0};
+        for (int i = 0; i < 4; i++) {
+            OK(mr_sim_disk_content(other, MR_SIM_CURRENT, names[i], &text));
+        }
+        assert_string_equal(mr_buf_cstr(&text), expected[variant]);
+        mr_buf_deinit(&text);
+        mr_sim_disk_destroy(other);
+    }
+}
+
+/* 1100 bytes appended to 100: sectors [0, 512), [512, 1024), [1024, 1200). */
+static void a_torn_write_ends_at_a_border_within_a_sector_or_in_zeros(void **state) {
+    (void)state;
+    char old[101];
+    memset(old, 'o', 100);
+    old[100] = '\0';
+    char text[1101];
+    memset(text, 'n', 1100);
+    text[1100] = '\0';
+    mr_file *file = durable_file("a", old);
+    write_text(file, 100, text);
+    mr_file_close(file);
+    assert_int_equal(mr_sim_disk_crash_variants(sim), 2 + 3);
+    static const struct {
+        size_t size;
+        size_t new_bytes;
+    } expected[] = {{100, 0}, {1200, 1100}, {512, 412}, {650, 550}, {1200, 0}};
+    for (uint64_t variant = 0; variant < 5; variant++) {
+        mr_sim_disk *other = mr_sim_disk_clone(sim);
+        mr_sim_disk_crash(other, (mr_sim_crash){MR_SIM_VARIANT, variant});
+        mr_buf content = {0};
+        OK(mr_sim_disk_content(other, MR_SIM_DURABLE, "a", &content));
+        assert_int_equal(content.len, expected[variant].size);
+        for (size_t i = 0; i < content.len; i++) {
+            char wanted = i < 100 ? 'o' : i < 100 + expected[variant].new_bytes ? 'n' : '\0';
+            assert_int_equal(content.data[i], wanted);
+        }
+        mr_buf_deinit(&content);
+        mr_sim_disk_destroy(other);
+    }
+}
+
+static void a_later_sector_may_survive_an_earlier_one(void **state) {
+    (void)state;
+    mr_file *file = durable_file("a", "");
+    char sector[MR_SIM_SECTOR_BYTES + 1];
+    memset(sector, 'x', MR_SIM_SECTOR_BYTES);
+    sector[MR_SIM_SECTOR_BYTES] = '\0';
+    write_text(file, 0, sector);
+    write_text(file, MR_SIM_SECTOR_BYTES, "tail");
+    mr_file_close(file);
+    crash(MR_SIM_SUBSET, 2);
+    mr_buf content = {0};
+    OK(mr_sim_disk_content(sim, MR_SIM_CURRENT, "a", &content));
+    assert_int_equal(content.len, MR_SIM_SECTOR_BYTES + 4);
+    assert_int_equal(content.data[0], 0);
+    assert_memory_equal(content.data + MR_SIM_SECTOR_BYTES, "tail", 4);
+    mr_buf_deinit(&content);
+}
+
+static void many_changes_are_tried_in_a_bounded_spread(void **state) {
+    (void)state;
+    mr_file *file = durable_file("a", "");
+    for (uint64_t i = 0; i < 1000; i++) {
+        write_text(file, i, "x");
+    }
+    mr_file_close(file);
+    uint64_t variants = mr_sim_disk_crash_variants(sim);
+    assert_int_equal(variants, 2 + 3 * 64 + 8 + 3 * 64);
+    mr_sim_disk *none = mr_sim_disk_clone(sim);
+    mr_sim_disk_crash(none, (mr_sim_crash){MR_SIM_VARIANT, 0});
+    mr_sim_disk *all = mr_sim_disk_clone(sim);
+    mr_sim_disk_crash(all, (mr_sim_crash){MR_SIM_VARIANT, 1});
+    mr_sim_disk *last = mr_sim_disk_clone(sim);
+    mr_sim_disk_crash(last, (mr_sim_crash){MR_SIM_VARIANT, variants - 1});
+    mr_buf content = {0};
+    OK(mr_sim_disk_content(none, MR_SIM_CURRENT, "a", &content));
+    assert_int_equal(content.len, 0);
+    OK(mr_sim_disk_content(all, MR_SIM_CURRENT, "a", &content));
+    assert_int_equal(content.len, 1000);
+    mr_buf_deinit(&content);
+    mr_sim_disk_destroy(none);
+    mr_sim_disk_destroy(all);
+    mr_sim_disk_destroy(last);
+}
+
+static void every_variant_is_possible_and_single_losses_are_single(void **state) {
+    (void)state;
+    char names[9][2] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
+    for (int i = 0; i < 9; i++) {
+        mr_file_close(durable_file(names[i], "0"));
+    }
+    for (int i = 0; i < 9; i++) {
+        OK(mr_disk_remove(disk, names[i], NULL));
+    }
+    uint64_t variants = mr_sim_disk_crash_variants(sim);
+    assert_int_equal(variants, 2 + 27 + 8);
+    for (uint64_t variant = 0; variant < variants - 8; variant++) {
+        mr_sim_disk *other = mr_sim_disk_clone(sim);
+        mr_sim_disk_crash(other, (mr_sim_crash){MR_SIM_VARIANT, variant});
+        for (uint64_t i = 0; i < 9; i++) {
+            uint64_t place = (variant - 2) % 9;
+            bool removed = variant == 1;
+            if (variant >= 2) {
+                uint64_t kind = (variant - 2) / 9;
+                removed = kind == 0 ? i != place : kind == 1 ? i == place : i <= place;
+            }
+            assert_int_equal(has(other, names[i]), !removed);
+        }
+        mr_sim_disk_destroy(other);
+    }
+}
+
+static void the_same_seed_crashes_alike_and_another_one_otherwise(void **state) {
+    (void)state;
+    mr_file *file = durable_file("a", "");
+    char text[4001];
+    memset(text, 'y', 4000);
+    text[4000] = '\0';
+    for (uint64_t i = 0; i < 20; i++) {
+        write_text(file, i * 3000, text);
+    }
+    mr_file_close(file);
+    uint64_t hashes[20];
+    size_t different = 0;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        for (int again = 0; again < 2; again++) {
+            mr_sim_disk *other = mr_sim_disk_clone(sim);
+            mr_sim_disk_crash(other, (mr_sim_crash){MR_SIM_RANDOM, seed});
+            uint64_t hash = mr_sim_disk_hash(other, MR_SIM_CURRENT);
+            assert_int_equal(hash, mr_sim_disk_hash(other, MR_SIM_DURABLE));
+            assert_true(again == 0 || hashes[seed] == hash);
+            hashes[seed] = hash;
+            mr_sim_disk_destroy(other);
+        }
+        different += seed > 0 && hashes[seed] != hashes[seed - 1];
+    }
+    assert_true(different > 10);
+}
+
+static void handles_and_locks_from_before_a_crash_are_dead(void **state) {
+    (void)state;
+    mr_file *file = durable_file("a", "1");
+    mr_file *lock;
+    mr_file *second;
+    mr_err err;
+    OK(mr_disk_lock(disk, "LOCK", &lock, NULL));
+    assert_int_equal(mr_disk_lock(disk, "LOCK", &second, &err), MR_FENCED);
+    assert_string_equal(err.message, "LOCK is held by process 1");
+    crash(MR_SIM_LOSE_ALL, 0);
+    assert_int_equal(mr_disk_sync(file, NULL), MR_UNAVAILABLE);
+    assert_int_equal(mr_sim_disk_handles(sim), 2);
+    OK(mr_disk_lock(disk, "LOCK", &second, NULL));
+    mr_disk_unlock(lock); /* of before: frees nothing of now */
+    mr_file *third;
+    assert_int_equal(mr_disk_lock(disk, "LOCK", &third, NULL), MR_FENCED);
+    mr_disk_unlock(second);
+    OK(mr_disk_lock(disk, "LOCK", &third, NULL));
+    mr_disk_unlock(third);
+    mr_file_close(file);
+    assert_int_equal(mr_sim_disk_handles(sim), 0);
+}
+
+/* ---- stopping ---- */
+
+/* Mutations: create 0, write 1, sync 2, sync_dir 3. */
+static mr_status script(mr_disk *of) {
+    mr_file *file;
+    mr_status status = mr_disk_open(of, "a", MR_DISK_CREATE, &file, NULL);
+    if (status != MR_OK) {
+        return status;
+    }
+    status = mr_disk_write_full(file, "text", 4, 0, NULL);
+    if (status == MR_OK) {
+        status = mr_disk_sync(file, NULL);
+    }
+    mr_file_close(file);
+    return status == MR_OK ? mr_disk_sync_dir(of, "", NULL) : status;
+}
+
+static void power_goes_at_every_operation_of_a_script(void **state) {
+    (void)state;
+    static const char *const unsynced[] = {
+        ".: add name a\n",
+        ".: add name a\na: write [0, 4)\n",
+        ".: add name a\na: write [0, 4)\n",
+        ".: add name a\n",
+        "",
+    };
+    for (uint64_t stop = 0; stop <= 4; stop++) {
+        mr_sim_disk_destroy(sim);
+        sim = mr_sim_disk_create(1, 0);
+        mr_sim_disk_stop_at(sim, stop);
+        assert_int_equal(script(mr_sim_disk_disk(sim)), stop < 4 ? MR_UNAVAILABLE : MR_OK);
+        assert_int_equal(mr_sim_disk_is_off(sim), stop < 4);
+        assert_int_equal(mr_sim_disk_handles(sim), 0);
+        assert_describes(unsynced[stop]);
+        mr_disk_info info;
+        assert_int_equal(mr_disk_info_get(mr_sim_disk_disk(sim), "", &info, NULL),
+                         stop < 4 ? MR_UNAVAILABLE : MR_OK);
+        crash(MR_SIM_LOSE_ALL, 0);
+        assert_content("a", stop < 4 ? NULL : "text");
+        OK(script(mr_sim_disk_disk(sim)));
+    }
+}
+
+static void mutations_and_reads_are_counted_apart(void **state) {
+    (void)state;
+    OK(script(disk));
+    assert_int_equal(mr_sim_disk_mutations(sim), 4);
+    assert_int_equal(mr_sim_disk_reads(sim), 0);
+    mr_buf content = {0};
+    OK(mr_disk_read_file(disk, "a", 100, &content, NULL)); /* open, read, read to the end */
+    mr_buf_deinit(&content);
+    assert_int_equal(mr_sim_disk_mutations(sim), 4);
+    assert_int_equal(mr_sim_disk_reads(sim), 3);
+    OK(mr_disk_make_dir(disk, "d/e", NULL));
+    assert_int_equal(mr_sim_disk_mutations(sim), 6);
+}
+
+static void a_clone_goes_its_own_way(void **state) {
+    (void)state;
+    mr_file *file = durable_file("a", "1");
+    mr_sim_disk *other = mr_sim_disk_clone(sim);
+    write_text(file, 0, "2");
+    OK(mr_disk_sync(file, NULL));
+    mr_file_close(file);
+    mr_file *theirs;
+    OK(mr_disk_open(mr_sim_disk_disk(other), "a", MR_DISK_WRITE, &theirs, NULL));
+    OK(mr_disk_write_full(theirs, "333", 3, 0, NULL));
+    mr_file_close(theirs);
+    assert_content("a", "2");
+    assert_int_not_equal(mr_sim_disk_hash(sim, MR_SIM_CURRENT),
+                         mr_sim_disk_hash(other, MR_SIM_CURRENT));
+    mr_sim_disk_crash(other, (mr_sim_crash){MR_SIM_LOSE_ALL, 0});
+    mr_sim_disk_destroy(sim);
+    sim = other;
+    assert_content("a", "1");
+}
+
+/* ---- faults ---- */
+
+static void a_failed_sync_shows_its_bytes_until_the_power_goes(void **state) {
+    (void)state;
+    mr_file *file = durable_file("a", "1");
+    write_text(file, 1, "2");
+    mr_sim_disk_set_faults(sim, &(mr_sim_faults){.sync_fails_at = 1});
+    mr_err err;
+    assert_int_equal(mr_disk_sync(file, &err), MR_UNAVAILABLE);
+    assert_string_equal(err.message, "cannot sync: Input/output error");
+    OK(mr_disk_sync(file, NULL)); /* claims success */
+    assert_content("a", "12");
+    assert_int_equal(mr_sim_disk_faults_fired(sim), 1);
+    mr_file_close(file);
+    crash(MR_SIM_KEEP_ALL, 0);
+    assert_content("a", "1");
+}
+
+static void a_failed_sync_of_a_directory_forgets_its_names(void **state) {
+    (void)state;
+    mr_file_close(open_file("a"));
+    mr_sim_disk_set_faults(sim, &(mr_sim_faults){.sync_fails_at = 1});
+    assert_int_equal(mr_disk_sync_dir(disk, "", NULL), MR_UNAVAILABLE);
+    OK(mr_disk_sync_dir(disk, "", NULL));
+    assert_content("a", "");
+    crash(MR_SIM_KEEP_ALL, 0);
+    assert_content("a", NULL);
+}
+
+static void reads_and_writes_fail_once_where_told(void **state) {
+    (void)state;
+    mr_file *file = durable_file("a", "1");
+    mr_sim_disk_set_faults(sim, &(mr_sim_faults){.read_fails_at = 2, .write_fails_at = 1});
+    char byte;
+    size_t got;
+    OK(mr_disk_read_full(file, &byte, 1, 0, &got, NULL));
+    mr_err err;
+    assert_int_equal(mr_disk_read_full(file, &byte, 1, 0, &got, &err), MR_UNAVAILABLE);
+    assert_string_equal(err.message, "cannot read: Input/output error");
+    OK(mr_disk_read_full(file, &byte, 1, 0, &got, NULL));
+    assert_int_equal(mr_disk_write_full(file, "2", 1, 0, NULL), MR_UNAVAILABLE);
+    assert_content("a", "1");
+    write_text(file, 0, "2");
+    assert_content("a", "2");
+    mr_file_close(file);
+}
+
+static void short_counts_are_passed_on_and_worked_off(void **state) {
+    (void)state;
+    mr_sim_disk_set_faults(sim, &(mr_sim_faults){.short_io_percent = 100});
+    mr_file *file = open_file("a");
+    size_t put;
+    OK(file->disk->ops->pwrite(file, "0123456789", 10, 0, &put, NULL));
+    assert_in_range(put, 1, 9);
+    write_text(file, 0, "0123456789");
+    char text[11] = {0};
+    size_t got;
+    OK(mr_disk_read_full(file, text, 10, 0, &got, NULL));
+    assert_string_equal(text, "0123456789");
+    assert_true(mr_sim_disk_unsynced(sim) > 3);
+    mr_file_close(file);
+}
+
+static void a_flipped_bit_stays(void **state) {
+    (void)state;
+    mr_file_close(durable_file("a", "abc"));
+    OK(mr_sim_disk_flip_bit(sim, "a", 1, 0));
+    assert_content("a", "acc");
+    crash(MR_SIM_LOSE_ALL, 0);
+    assert_content("a", "acc");
+    assert_int_equal(mr_sim_disk_flip_bit(sim, "a", 3, 0), MR_NOT_FOUND);
+    assert_int_equal(mr_sim_disk_flip_bit(sim, "b", 0, 0), MR_NOT_FOUND);
+}
+
+/* ---- space ---- */
+
+static void a_full_disk_takes_what_fits_and_then_nothing(void **state) {
+    (void)state;
+    mr_sim_disk_set_capacity(sim, 10);
+    mr_file *file = open_file("a");
+    mr_err err;
+    assert_int_equal(mr_disk_write_full(file, "0123456789ab", 12, 0, &err), MR_FULL);
+    assert_string_equal(err.message, "cannot write: No space left on device");
+    assert_content("a", "0123456789");
+    write_text(file, 2, "xx"); /* in place: needs no space */
+    OK(mr_disk_truncate(file, 4, NULL));
+    assert_int_equal(mr_sim_disk_used_bytes(sim), 4);
+    write_text(file, 4, "456789");
+    mr_file_close(file);
+    OK(mr_disk_remove(disk, "a", NULL));
+    assert_int_equal(mr_sim_disk_used_bytes(sim), 0);
+}
+
+static void reserved_space_is_there_when_the_disk_is_full(void **state) {
+    (void)state;
+    mr_sim_disk_set_capacity(sim, 10);
+    mr_file *kept = open_file("kept");
+    mr_file *greedy = open_file("greedy");
+    OK(mr_disk_allocate(kept, 0, 4, NULL));
+    assert_int_equal(mr_disk_allocate(kept, 0, 11, NULL), MR_FULL);
+    mr_disk_info info;
+    OK(mr_disk_info_get(disk, "kept", &info, NULL));
+    assert_int_equal(info.size_bytes, 0);
+    assert_int_equal(mr_disk_write_full(greedy, "0123456789", 10, 0, NULL), MR_FULL);
+    assert_content("greedy", "012345");
+    write_text(kept, 0, "1234");
+    assert_int_equal(mr_disk_write_full(kept, "5", 1, 4, NULL), MR_FULL);
+    mr_sim_disk_set_capacity(sim, 11);
+    write_text(kept, 4, "5");
+    mr_file_close(kept);
+    mr_file_close(greedy);
+}
+
+static void a_reservation_survives_only_if_synced(void **state) {
+    (void)state;
+    mr_file *file = durable_file("a", "1");
+    OK(mr_disk_allocate(file, 0, 100, NULL));
+    OK(mr_disk_sync(file, NULL));
+    OK(mr_disk_allocate(file, 0, 200, NULL));
+    assert_int_equal(mr_sim_disk_used_bytes(sim), 200);
+    mr_file_close(file);
+    crash(MR_SIM_LOSE_ALL, 0);
+    assert_int_equal(mr_sim_disk_used_bytes(sim), 100);
+}
+
+static void a_removed_file_keeps_its_space_while_it_is_open(void **state) {
+    (void)state;
+    mr_file *file = durable_file("a", "12345");
+    OK(mr_disk_remove(disk, "a", NULL));
+    assert_int_equal(mr_sim_disk_used_bytes(sim), 5);
+    char text[6] = {0};
+    size_t got;
+    OK(mr_disk_read_full(file, text, 5, 0, &got, NULL));
+    assert_string_equal(text, "12345");
+    mr_file_close(file);
+    assert_int_equal(mr_sim_disk_used_bytes(sim), 0);
+}
+
+/* ---- the interface's answers ---- */
+
+static void names_are_checked_and_missing_ones_told(void **state) {
+    (void)state;
+    static const char *const bad[] = {"/a", "a/", "a//b", ".", "..", "a/../b", "./a"};
+    mr_file *file;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(mr_disk_open(disk, bad[i], MR_DISK_CREATE, &file, NULL), MR_INVALID);
+    }
+    assert_int_equal(mr_disk_open(disk, "a", MR_DISK_READ, &file, NULL), MR_NOT_FOUND);
+    assert_int_equal(mr_disk_open(disk, "a", MR_DISK_WRITE, &file, NULL), MR_NOT_FOUND);
+    assert_int_equal(mr_disk_open(disk, "d/a", MR_DISK_CREATE, &file, NULL), MR_NOT_FOUND);
+    assert_int_equal(mr_disk_remove(disk, "a", NULL), MR_NOT_FOUND);
+    mr_file_close(durable_file("a", "1"));
+    assert_int_equal(mr_disk_open(disk, "a", MR_DISK_CREATE_NEW, &file, NULL), MR_EXISTS);
+    assert_int_equal(mr_disk_open(disk, "a/b", MR_DISK_CREATE, &file, NULL), MR_INVALID);
+    assert_int_equal(mr_disk_make_dir(disk, "a", NULL), MR_INVALID);
+    OK(mr_disk_make_dir(disk, "d", NULL));
+    OK(mr_disk_make_dir(disk, "d", NULL));
+    assert_int_equal(mr_disk_open(disk, "d", MR_DISK_READ, &file, NULL), MR_INVALID);
+    assert_int_equal(mr_disk_rename(disk, "a", "a", MR_DISK_KEEP, NULL), MR_EXISTS);
+    mr_file_close(durable_file("d/x", "1"));
+    assert_int_equal(mr_disk_rename(disk, "a", "d/x", MR_DISK_KEEP, NULL), MR_EXISTS);
+    assert_int_equal(mr_disk_remove(disk, "d", NULL), MR_INVALID);
+    OK(mr_disk_remove_tree(disk, "d", NULL));
+    assert_int_equal(mr_disk_remove(disk, "d", NULL), MR_NOT_FOUND);
+}
+
+static mr_status put_name(void *arg, const char *name) {
+    mr_buf_printf(arg, "%s,", name);
+    return MR_OK;
+}
+
+static void a_directory_is_listed_by_byte(void **state) {
+    (void)state;
+    mr_file_close(open_file("b"));
+    mr_file_close(open_file("a"));
+    mr_file_close(open_file("B"));
+    OK(mr_disk_make_dir(disk, "ab/c", NULL));
+    mr_file_close(open_file("ab/c/d"));
+    mr_buf names = {0};
+    OK(mr_disk_list(disk, "", put_name, &names, NULL));
+    assert_string_equal(mr_buf_cstr(&names), "B,a,ab,b,");
+    mr_buf_clear(&names);
+    mr_sim_disk_paths(sim, MR_SIM_CURRENT, &names);
+    assert_int_equal(names.len, 13);
+    assert_memory_equal(names.data, "B\0a\0ab/c/d\0b\0", 13);
+    mr_buf_clear(&names);
+    mr_sim_disk_paths(sim, MR_SIM_DURABLE, &names);
+    assert_int_equal(names.len, 0);
+    mr_buf_deinit(&names);
+}
+
+static void an_identity_belongs_to_one_file(void **state) {
+    (void)state;
+    mr_disk_info first;
+    mr_disk_info second;
+    mr_file_close(open_file("a"));
+    OK(mr_disk_info_get(disk, "a", &first, NULL));
+    OK(mr_disk_rename(disk, "a", "b", MR_DISK_KEEP, NULL));
+    OK(mr_disk_info_get(disk, "b", &second, NULL));
+    assert_memory_equal(first.identity, second.identity, sizeof first.identity);
+    OK(mr_disk_remove(disk, "b", NULL));
+    mr_file_close(open_file("a"));
+    OK(mr_disk_info_get(disk, "a", &second, NULL));
+    assert_memory_not_equal(first.identity, second.identity, sizeof first.identity);
+    assert_false(second.is_dir);
+}
+
+/* ---- against a model: every byte that a crash leaves was written there, or is zero ---- */
+
+static void random_scripts_leave_only_what_was_written(void **state) {
+    (void)state;
+    mr_prng prng = mr_prng_seeded(5);
+    uint64_t crashes = 0;
+    for (int round = 0; round < 60; round++) {
+        mr_sim_disk_destroy(sim);
+        sim = mr_sim_disk_create((uint64_t)round, 0);
+        disk = mr_sim_disk_disk(sim);
+        mr_file *file = durable_file("f", "");
+        uint8_t synced[4096] = {0};
+        uint64_t synced_len = 0;
+        uint8_t current[4096] = {0};
+        uint64_t current_len = 0;
+        for (int step = 0; step < 12; step++) {
+            if (mr_prng_below(&prng, 4) == 0) {
+                OK(mr_disk_sync(file, NULL));
+                memcpy(synced, current, sizeof synced);
+                synced_len = current_len;
+                continue;
+            }
+            uint8_t bytes[900];
+            size_t len = 1 + (size_t)mr_prng_below(&prng, sizeof bytes);
+            uint64_t at = mr_prng_below(&prng, sizeof current - len);
+            memset(bytes, (int)('a' + step), len);
+            OK(mr_disk_write_full(file, bytes, len, at, NULL));
+            memcpy(current + at, bytes, len);
+            current_len = at + len > current_len ? at + len : current_len;
+        }
+        mr_file_close(file);
+        uint64_t variants = mr_sim_disk_crash_variants(sim);
+        for (uint64_t variant = 0; variant < variants; variant++) {
+            mr_sim_disk *other = mr_sim_disk_clone(sim);
+            mr_sim_disk_crash(other, (mr_sim_crash){MR_SIM_VARIANT, variant});
+            mr_buf content = {0};
+            OK(mr_sim_disk_content(other, MR_SIM_CURRENT, "f", &content));
+            assert_true(content.len >= synced_len && content.len <= current_len);
+            if (variant == 0) {
+                assert_int_equal(content.len, synced_len);
+                assert_memory_equal(content.data, synced, synced_len);
+            }
+            mr_buf_deinit(&content);
+            mr_sim_disk_destroy(other);
+            crashes++;
+        }
+        crash(MR_SIM_KEEP_ALL, 0);
+        mr_buf content = {0};
+        OK(mr_sim_disk_content(sim, MR_SIM_CURRENT, "f", &content));
+        assert_int_equal(content.len, current_len);
+        assert_memory_equal(content.data, current, current_len);
+        mr_buf_deinit(&content);
+    }
+    assert_true(crashes > 1000);
+}
+
+static void files_removed_for_good_leave_nothing(void **state) {
+    (void)state;
+    for (int i = 0; i < 5000; i++) {
+        mr_file *file = open_file("a");
+        write_text(file, 0, "x");
+        mr_file_close(file);
+        OK(mr_disk_remove(disk, "a", NULL));
+        OK(mr_disk_sync_dir(disk, "", NULL));
+    }
+    assert_int_equal(mr_sim_disk_used_bytes(sim), 0);
+    assert_int_equal(mr_sim_disk_unsynced(sim), 0); /* nothing that a crash could decide about */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(written_bytes_are_seen_at_once),
+        TEST(what_was_synced_survives_and_nothing_else),
+        TEST(synced_bytes_without_a_synced_name_are_gone),
+        TEST(a_synced_name_without_synced_bytes_is_an_empty_file),
+        TEST(a_directory_needs_its_parents_sync),
+        TEST(a_truncation_is_durable_by_the_files_sync),
+        TEST(a_rename_within_a_directory_is_never_half),
+        TEST(a_rename_across_directories_needs_both_syncs),
+        TEST(a_removed_file_comes_back_unless_its_directory_was_synced),
+        TEST(a_killed_process_loses_nothing_until_the_power_goes),
+        TEST(unsynced_writes_survive_in_any_subset),
+        TEST(a_torn_write_ends_at_a_border_within_a_sector_or_in_zeros),
+        TEST(a_later_sector_may_survive_an_earlier_one),
+        TEST(many_changes_are_tried_in_a_bounded_spread),
+        TEST(every_variant_is_possible_and_single_losses_are_single),
+        TEST(the_same_seed_crashes_alike_and_another_one_otherwise),
+        TEST(handles_and_locks_from_before_a_crash_are_dead),
+        TEST(power_goes_at_every_operation_of_a_script),
+        TEST(mutations_and_reads_are_counted_apart),
+        TEST(a_clone_goes_its_own_way),
+        TEST(a_failed_sync_shows_its_bytes_until_the_power_goes),
+        TEST(a_failed_sync_of_a_directory_forgets_its_names),
+        TEST(reads_and_writes_fail_once_where_told),
+        TEST(short_counts_are_passed_on_and_worked_off),
+        TEST(a_flipped_bit_stays),
+        TEST(a_full_disk_takes_what_fits_and_then_nothing),
+        TEST(reserved_space_is_there_when_the_disk_is_full),
+        TEST(a_reservation_survives_only_if_synced),
+        TEST(a_removed_file_keeps_its_space_while_it_is_open),
+        TEST(names_are_checked_and_missing_ones_told),
+        TEST(a_directory_is_listed_by_byte),
+        TEST(an_identity_belongs_to_one_file),
+        TEST(random_scripts_leave_only_what_was_written),
+        TEST(files_removed_for_good_leave_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
