@@ -17,7 +17,10 @@
 #define MEMTABLES_WAITING_MAX 3
 #define LEVEL0_SLOWDOWN_FILES 20
 #define LEVEL0_FILES_MAX 14
-#define INFO_LOG_ERROR 3
+/* Its highest level, on which the engine's own log stays empty: the distribution's library is built
+ * with asserts, and ends the process at the second line that it cannot write, as on a full disk.
+ * What goes wrong is returned to us anyway. */
+#define INFO_LOG_HEADERS 5
 
 mr_rocksdb_env *mr_rocksdb_env_create(const mr_rocksdb_config *config) {
     mr_rocksdb_env *env = mr_alloc(sizeof *env);
@@ -47,12 +50,24 @@ static bool begins_with(const char *text, const char *prefix) {
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* ENOSPC, EDQUOT and EFBIG come as their text, within an "IO error". */
+static bool means_full(const char *error) {
+    static const char *const texts[] = {"No space left", "Space limit reached", "quota exceeded",
+                                        "File too large"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (strstr(error, texts[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 mr_status mr_rocksdb_status(char *error, mr_err *err, const char *what) {
     if (error == NULL) {
         return MR_OK;
     }
     mr_status status = MR_UNAVAILABLE;
-    if (strstr(error, "No space left") != NULL || strstr(error, "Space limit reached") != NULL) {
+    if (means_full(error)) {
         status = MR_FULL;
     } else if (begins_with(error, "Corruption")) {
         status = MR_CORRUPT;
@@ -103,7 +118,7 @@ rocksdb_options_t *mr_rocksdb_options(const mr_rocksdb_env *env) {
     rocksdb_options_set_max_open_files(options, env != NULL ? OPEN_FILES_MAX : -1);
     rocksdb_options_set_paranoid_checks(options, 1);
     rocksdb_options_set_compression(options, rocksdb_no_compression);
-    rocksdb_options_set_info_log_level(options, INFO_LOG_ERROR);
+    rocksdb_options_set_info_log_level(options, INFO_LOG_HEADERS);
     rocksdb_options_set_keep_log_file_num(options, 1);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_stats_persist_period_sec(options, 0);
@@ -145,7 +160,31 @@ static bool flush_would_wait(const mr_rocksdb_member *member, size_t index) {
            family_figure(member, index, "rocksdb.actual-delayed-write-rate") != 0;
 }
 
+/* A failed flush or compaction stops the database, and tells whoever writes next: an empty batch.
+ */
+static mr_status background_error(const mr_rocksdb_member *member, mr_err *err) {
+    if (family_figure(member, 0, "rocksdb.background-errors") == 0) {
+        return MR_OK;
+    }
+    rocksdb_writeoptions_t *options = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_disable_WAL(options, 1);
+    rocksdb_writeoptions_set_no_slowdown(options, 1);
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    char *error = NULL;
+    rocksdb_write(member->db, options, batch, &error);
+    rocksdb_writebatch_destroy(batch);
+    rocksdb_writeoptions_destroy(options);
+    mr_status status = mr_rocksdb_status(error, err, "flush");
+    return status != MR_OK && status != MR_AGAIN
+               ? status
+               : mr_err_set(err, MR_UNAVAILABLE, "flush: a background job failed");
+}
+
 mr_status mr_rocksdb_flush_start(const mr_rocksdb_member *member, mr_err *err) {
+    mr_status failed = background_error(member, err);
+    if (failed != MR_OK) {
+        return failed;
+    }
     for (size_t i = 0; i < member->handles_count; i++) {
         if (flush_would_wait(member, i)) {
             return mr_err_set(err, MR_AGAIN, "flush: the store is behind with its own work");

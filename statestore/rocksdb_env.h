@@ -33,7 +33,8 @@ void mr_rocksdb_env_leave(mr_rocksdb_env *env, mr_rocksdb_member *member);
 /* After a write: takes note of its memtables, and flushes the biggest if the budget is passed. */
 void mr_rocksdb_env_wrote(mr_rocksdb_env *env, mr_rocksdb_member *member);
 uint64_t mr_rocksdb_memtable_bytes(const mr_rocksdb_member *member);
-/* Starts flushing what is in the member's active memtables. MR_AGAIN: it would have to wait. */
+/* Starts flushing what is in the member's active memtables. MR_AGAIN: it would have to wait.
+ * MR_FULL, MR_UNAVAILABLE: an earlier flush or compaction failed. */
 mr_status mr_rocksdb_flush_start(const mr_rocksdb_member *member, mr_err *err);
 /* Flushes and waits. RocksDB itself flushes at close, but drops a flush that is already under way.
  */

@@ -61,7 +61,8 @@ typedef struct mr_store_ops {
     void (*scan_close)(mr_store_scan *scan);
     /* The greatest key of any row; replaces key. MR_NOT_FOUND: no rows. */
     mr_status (*last)(mr_store *store, mr_family family, mr_buf *key, mr_err *err);
-    /* Starts making all families durable, without waiting. MR_AGAIN: it stalls, call again. */
+    /* Starts making all families durable, without waiting. MR_AGAIN: it stalls, call again.
+     * MR_FULL, MR_UNAVAILABLE: this or an earlier flush failed; close, open again, replay. */
     mr_status (*flush)(mr_store *store, mr_err *err);
     /* The newest position that would survive a crash now. MR_NOT_FOUND: none. */
     mr_status (*persisted)(mr_store *store, mr_family family, mr_changelog_position *out,

@@ -329,13 +329,13 @@ typedef enum spill_start { SPILL_STARTED, SPILL_NOTHING_NEW, SPILL_TOO_SOON } sp
 
 static spill_start try_begin(mr_writeback *table) {
     const mr_spill *spill = &table->spill;
+    mr_writeback_poll_flushed(table);
     bool undecided = broken(table, MR_WRITEBACK_BREAK_SPILL_UNDECIDED) &&
                      (table->open.count > 0 || table->sealed.count > 0);
     if (mr_row_ring_empty(&table->dirty) && !undecided &&
         spill->written_offset == table->changelog_offset) {
         return SPILL_NOTHING_NEW;
     }
-    mr_writeback_poll_flushed(table);
     if (spill->marks_count > 0) {
         uint64_t fresh = table->committed_bytes - spill->marks[spill->marks_count - 1].bytes;
         if (fresh < spill->last_begun_bytes / 4) {
@@ -375,6 +375,14 @@ mr_status mr_writeback_spill_step(mr_writeback *table, uint32_t rows_max, bool *
     *stalled = false;
     if (spill->phase == MR_SPILL_IDLE) {
         spill_start start = try_begin(table);
+        if (start != SPILL_STARTED && spill->marks_count > 0) {
+            /* A flush that failed behind our back is heard of here. */
+            mr_status status = mr_store_flush(table->config.slot->store, err);
+            if (status != MR_OK) {
+                *stalled = status == MR_AGAIN;
+                return status;
+            }
+        }
         if (start != SPILL_STARTED) {
             return start == SPILL_NOTHING_NEW ? MR_OK : MR_AGAIN;
         }

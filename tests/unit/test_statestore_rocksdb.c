@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -305,6 +307,43 @@ static void the_memtables_of_all_databases_share_one_budget(void **state) {
     home_remove(&h);
 }
 
+/* A limit on the size of files stands for a full disk. The flush fails on the engine's own thread.
+ */
+static void a_flush_that_finds_no_space_is_told_and_keeps_the_position(void **state) {
+    (void)state;
+    home h = home_make(1 << 24);
+    mr_store *store = open_store(&h, DIRECTORY, MR_STORE_CREATE);
+    int again = 0;
+    fill(store, 8, &again);
+    flush(store);
+    wait_persisted(store, 1, 7);
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    struct rlimit small = {.rlim_cur = 65536, .rlim_max = limit.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    fill(store, 16, &again);
+    mr_err err = {0};
+    mr_status status = MR_OK;
+    for (int waited_ms = 0; status <= MR_AGAIN && waited_ms < WAIT_MS_MAX; waited_ms++) {
+        status = mr_store_flush(store, &err);
+        usleep(1000);
+    }
+    mr_changelog_position position = {.offset = -1};
+    mr_status persisted = mr_store_persisted(store, 1, &position, NULL);
+    mr_store_close(store);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(status, MR_FULL);
+    assert_non_null(strstr(err.message, "File too large"));
+    assert_int_equal(persisted, MR_OK);
+    assert_int_equal(position.offset, 7);
+    /* With space again the store is as the flush before left it. */
+    store = open_store(&h, DIRECTORY, MR_STORE_EXISTING);
+    assert_int_equal(position_of(store, 1), 7);
+    mr_store_close(store);
+    home_remove(&h);
+}
+
 /* One byte of the table file's data changes. */
 static void damage_table_file(const char *root) {
     char path[512];
@@ -370,6 +409,7 @@ int main(void) {
         cmocka_unit_test(a_second_owner_is_refused),
         cmocka_unit_test(a_stalled_engine_answers_again_and_does_not_wait),
         cmocka_unit_test(the_memtables_of_all_databases_share_one_budget),
+        cmocka_unit_test(a_flush_that_finds_no_space_is_told_and_keeps_the_position),
         cmocka_unit_test(a_changed_byte_is_corruption),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -397,6 +397,21 @@ static void unspilled_bytes_fall_when_the_flush_is_done(void **state) {
     bench_close(&b);
 }
 
+static void asking_for_a_spill_again_hears_of_the_flush(void **state) {
+    (void)state;
+    bench b;
+    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
+    put(&b, "a", "123");
+    seal_and_commit(&b);
+    spill(&b);
+    for (int i = 0; mr_writeback_unspilled_bytes(b.table) > 0; i++) {
+        assert_true(i < 1000);
+        assert_int_equal(spill_step(&b, 1), MR_OK); /* nothing new: no second spill */
+    }
+    assert_int_equal(counters(&b).spills, 1);
+    bench_close(&b);
+}
+
 static void a_stalled_store_is_told_and_loses_nothing(void **state) {
     (void)state;
     bench b;
@@ -664,6 +679,7 @@ int main(void) {
         cmocka_unit_test(the_position_comes_with_the_last_chunk),
         cmocka_unit_test(a_spill_without_rows_moves_the_position),
         cmocka_unit_test(unspilled_bytes_fall_when_the_flush_is_done),
+        cmocka_unit_test(asking_for_a_spill_again_hears_of_the_flush),
         cmocka_unit_test(a_stalled_store_is_told_and_loses_nothing),
         cmocka_unit_test(a_memory_store_counts_what_was_written_as_spilled),
         cmocka_unit_test(memory_is_given_back_by_a_spill),
