@@ -40,7 +40,7 @@ static posix_file *file_of(mr_file *file) {
     return (posix_file *)file;
 }
 
-/* What a name must not do, and what is not there, is the caller's affair; the rest is the disk's. */
+/* What a name must not do and what is not there is the caller's affair, the rest the disk's. */
 static mr_status path_failed(mr_err *err, int sys, const char *verb, const char *path) {
     mr_status status = mr_status_from_errno(sys);
     if (sys == ENOTDIR || sys == EISDIR || sys == ENOTEMPTY || sys == ELOOP || sys == EXDEV ||
@@ -202,7 +202,7 @@ static mr_status posix_pwrite(mr_file *file, const void *data, size_t len, uint6
     return count < 0 ? file_failed(err, errno, "write") : MR_OK;
 }
 
-/* Not repeated after EINTR: after a failure nothing is known, and a second call may claim success. */
+/* Not repeated after EINTR: after a failure nothing is known, a second call may claim success. */
 static mr_status posix_sync(mr_file *file, mr_err *err) {
     return fdatasync(file_of(file)->fd) != 0 ? file_failed(err, errno, "sync") : MR_OK;
 }

@@ -1,6 +1,6 @@
 /* log/record/partitioner.h - which partition a record goes to.
- * Keyed: murmur2(key) & 0x7fffffff mod partitions, as Kafka's Java client. Keyless: round-robin by the
- * number of keyless records the writer wrote before (DESIGN section 4). Thread: any. */
+ * Keyed: murmur2(key) & 0x7fffffff mod partitions, as Kafka's Java client. Keyless: round-robin by
+ * the number of keyless records the writer wrote before (DESIGN section 4). Thread: any. */
 #pragma once
 
 #include "runtime/base/bytes.h"

@@ -8,8 +8,8 @@
  *                        ProducerIdsRecord 15, RegisterBrokerRecord 0 (node: its incarnation is the
  *                        log id), and ours: JobRecord 10000                -> mr_metadata
  * Thread: any. Decoded texts are copied into the arena given.
- * All decoders: MR_CORRUPT: broken bytes. MR_INVALID: a version, state or kind this program does not
- * know. MR_NOT_FOUND: the value is null, a tombstone; what the key says is set.
+ * All decoders: MR_CORRUPT: broken bytes. MR_INVALID: a version, state or kind this program does
+ * not know. MR_NOT_FOUND: the value is null, a tombstone; what the key says is set.
  */
 #pragma once
 
@@ -52,7 +52,8 @@ typedef struct mr_decision {
 } mr_decision;
 
 void mr_decision_encode(const mr_decision *decision, mr_buf *key_out, mr_buf *value_out);
-mr_status mr_decision_decode(mr_bytes key, mr_bytes value, mr_arena *arena, mr_decision *out) MR_CHECKED;
+mr_status mr_decision_decode(mr_bytes key, mr_bytes value, mr_arena *arena,
+                             mr_decision *out) MR_CHECKED;
 
 /* ---- positions ---- */
 
@@ -70,12 +71,13 @@ typedef struct mr_position {
 } mr_position;
 
 void mr_position_encode(const mr_position *position, mr_buf *key_out, mr_buf *value_out);
-mr_status mr_position_decode(mr_bytes key, mr_bytes value, mr_arena *arena, mr_position *out) MR_CHECKED;
+mr_status mr_position_decode(mr_bytes key, mr_bytes value, mr_arena *arena,
+                             mr_position *out) MR_CHECKED;
 
 /* ---- metadata ---- */
 
 typedef enum mr_metadata_kind {
-    MR_METADATA_NODE,         /* the data directory's identity: log id */
+    MR_METADATA_NODE, /* the data directory's identity: log id */
     MR_METADATA_TOPIC,
     MR_METADATA_PARTITION,
     MR_METADATA_REMOVE_TOPIC,
@@ -115,9 +117,9 @@ typedef struct mr_metadata {
     int64_t timestamp_ms;     /* JOB: wall time of the record, for people */
     const mr_store_definition *stores; /* JOB */
     size_t stores_count;
-    const mr_start_position *starts;   /* JOB: none means "from the earliest" */
+    const mr_start_position *starts; /* JOB: none means "from the earliest" */
     size_t starts_count;
-    const mr_bytes *emptied;           /* JOB: output topics emptied by this reset, to be done idempotently */
+    const mr_bytes *emptied; /* JOB: output topics emptied by this reset, to be done idempotently */
     size_t emptied_count;
 } mr_metadata;
 

@@ -90,8 +90,8 @@ static mr_status check_path(const char *path, mr_err *err) {
     return MR_OK;
 }
 
-/* The node of a path; *out is NULL if its last component is missing. *parent_out and *name_out (borrowed from
- * path) tell where it would stand; for the root they are NULL. */
+/* The node of a path; *out is NULL if its last component is missing. *parent_out and *name_out
+ * (borrowed from path) tell where it would stand; for the root they are NULL. */
 static mr_status resolve(const mr_sim_disk *sim, const char *path, sim_node **out,
                          sim_node **parent_out, const char **name_out, mr_err *err) {
     mr_status status = check_path(path, err);

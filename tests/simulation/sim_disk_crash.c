@@ -40,7 +40,8 @@ static int by_order(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-/* In the order the changes were made, those of files that no name can lead to left out; owned by caller. */
+/* In the order the changes were made, those of files that no name can lead to left out; owned by
+ * caller. */
 static unsynced_list gather(const mr_sim_disk *sim) {
     unsynced_list list = {.count = 0};
     size_t room = 0;
@@ -86,7 +87,7 @@ static void grow_to(mr_shared **image, uint64_t end) {
     }
 }
 
-/* Each sector kept, lost or torn for itself; a lost one behind the end may leave zeros or garbage. */
+/* Each sector kept, lost or torn for itself; a lost one at the end may leave zeros or garbage. */
 static void apply_random_write(sim_node *node, const sim_change *change, mr_prng *prng,
                                uint64_t keep_percent) {
     uint8_t garbage[MR_SIM_SECTOR_BYTES];

@@ -48,7 +48,7 @@ typedef struct sim_entries {
 typedef struct sim_node {
     sim_node_id id;
     bool is_dir;
-    bool marked;      /* between sim_mark and sim_unmark */
+    bool marked; /* between sim_mark and sim_unmark */
     bool locked;
     uint32_t links;   /* current names */
     uint32_t handles; /* live ones */
@@ -99,7 +99,9 @@ struct mr_sim_disk {
 
 /* ---- images: bytes of a file ---- */
 
-static inline uint64_t sim_image_size(const mr_shared *image) { return image ? image->len : 0; }
+static inline uint64_t sim_image_size(const mr_shared *image) {
+    return image ? image->len : 0;
+}
 void sim_image_write(mr_shared **image, uint64_t at, const uint8_t *data, size_t len);
 void sim_image_resize(mr_shared **image, uint64_t len);
 void sim_image_share(mr_shared **image, mr_shared *other); /* other may be NULL */
@@ -119,8 +121,8 @@ sim_node *sim_node_copy(const sim_node *node); /* without handles and lock */
 void sim_node_destroy(sim_node *node);
 /* Brings the space accounted for up to date. */
 void sim_node_charge(mr_sim_disk *sim, sim_node *node);
-/* Marks the nodes that a name or an unsynced change of a name reaches: all that can matter after a crash.
- * To be followed by sim_unmark(). */
+/* Marks the nodes that a name or an unsynced change of a name reaches: all that can matter after a
+ * crash. To be followed by sim_unmark(). */
 void sim_mark(const mr_sim_disk *sim);
 void sim_unmark(const mr_sim_disk *sim);
 /* Frees nodes that no name, no unsynced change and no handle reaches. */

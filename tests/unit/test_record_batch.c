@@ -1,4 +1,4 @@
-/* Record batches: golden bytes both ways, limits, compression, markers, and what broken bytes give. */
+/* Record batches: golden bytes both ways, limits, compression, markers, broken bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +13,8 @@
 #include "runtime/base/hash.h"
 #include "runtime/base/prng.h"
 
-/* Two records by producer 4097, epoch 3, sequence 7, at 1700000000000 and 5 ms later: (k, v, h=1), and
- * (null, null). Built by another program. */
+/* Two records by producer 4097, epoch 3, sequence 7, at 1700000000000 and 5 ms later: (k, v, h=1),
+ * and (null, null). Built by another program. */
 #define GOLDEN                                                                                     \
     "0000000000000000000000450000000002ea0ab2710000000000010000018bcfe568000000018bcfe56805"       \
     "00000000000010010003000000070000000218000000026b027602026802310c000a02010100"
