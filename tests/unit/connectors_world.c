@@ -74,7 +74,7 @@ static const mr_setting rejected_settings[] = {{"path", "out/rejected.jsonl", {0
 struct connector_world {
     connector_world_config config;
     mr_setting source_settings[2];
-    mr_setting dir_settings[2];
+    mr_setting dir_settings[3];
     mr_plan_source sources[1];
     mr_plan_sink sinks[3];
     mr_plan plan;
@@ -89,7 +89,7 @@ struct connector_world {
     mr_work *works[WORKS_MAX];
     size_t works_count;
     mr_prng prng;
-    char message[1200];
+    char message[sizeof(((mr_failure *)0)->message)];
     /* positions as the log has them: by source and sink partition */
     mr_arena *arena;
     mr_position found[8];
@@ -101,7 +101,15 @@ static void make_plan(connector_world *world) {
     world->source_settings[0] = (mr_setting){"path", "in/a.jsonl", {0, 0}};
     world->source_settings[1] = (mr_setting){"max_record", config->max_record, {0, 0}};
     world->dir_settings[0] = (mr_setting){"dir", "out/events", {0, 0}};
-    world->dir_settings[1] = (mr_setting){"rotate.records", config->rotate_records, {0, 0}};
+    uint32_t dir_settings_count = 1;
+    if (config->rotate_records) {
+        world->dir_settings[dir_settings_count++] =
+            (mr_setting){"rotate.records", config->rotate_records, {0, 0}};
+    }
+    if (config->rotate_size) {
+        world->dir_settings[dir_settings_count++] =
+            (mr_setting){"rotate.size", config->rotate_size, {0, 0}};
+    }
     world->sources[0] = (mr_plan_source){
         .name = "events_file",
         .plugin = "file",
@@ -125,7 +133,7 @@ static void make_plan(connector_world *world) {
     world->sinks[0].nodes = &node_lists[NODE_BAD];
     world->sinks[1].name = "events_dir";
     world->sinks[1].settings = world->dir_settings;
-    world->sinks[1].settings_count = config->rotate_records ? 2 : 1;
+    world->sinks[1].settings_count = dir_settings_count;
     world->sinks[1].stream = STREAM_EVENTS;
     world->sinks[1].entry = NODE_FILTER;
     world->sinks[1].nodes = &node_lists[NODE_FILTER];

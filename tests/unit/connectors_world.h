@@ -22,6 +22,7 @@ typedef struct connector_world_config {
     int64_t generation;          /* 0: 1 */
     connector_world_start start; /* RESETS_SINKS: as a job does that opens in a new generation */
     const char *rotate_records;  /* of events_dir; NULL: none */
+    const char *rotate_size;     /* likewise */
     const char *max_record;      /* NULL: none */
 } connector_world_config;
 

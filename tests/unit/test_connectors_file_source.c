@@ -188,7 +188,7 @@ static void expect_refusal(source_run *run, const char *why) {
 static source_run read_and_closed(const char *content) {
     source_run run = begin(content);
     assert_int_equal(open_source(&run), MR_CONNECTOR_OK);
-    (void)read_all(&run, 9, 64, TAKE_REST);
+    (void)read_all(&run, 9, 4096, TAKE_REST);
     close_source(&run);
     return run;
 }
@@ -223,19 +223,22 @@ static void another_file_of_that_name_is_refused_and_the_same_content_is_not(voi
     end(&run);
 }
 
-static void a_change_before_the_last_64_bytes_is_found_by_the_head(void **state) {
+static void a_change_at_the_head_or_right_before_the_position_is_found(void **state) {
     (void)state;
-    char content[300];
-    memset(content, 'a', sizeof content);
-    for (size_t i = 9; i < sizeof content; i += 10) {
-        content[i] = '\n';
+    char content[2001];
+    const size_t changes[] = {5, 1023, sizeof content - 1 - 64, sizeof content - 3};
+    for (size_t c = 0; c < sizeof changes / sizeof changes[0]; c++) {
+        memset(content, 'a', sizeof content);
+        for (size_t i = 9; i < sizeof content; i += 10) {
+            content[i] = '\n';
+        }
+        content[sizeof content - 1] = '\0';
+        source_run run = read_and_closed(content);
+        content[changes[c]] = 'X';
+        place_put(&run.place, "in/a.txt", content);
+        expect_refusal(&run, "was rewritten");
+        end(&run);
     }
-    content[sizeof content - 1] = '\0';
-    source_run run = read_and_closed(content);
-    content[5] = 'X';
-    place_put(&run.place, "in/a.txt", content);
-    expect_refusal(&run, "was rewritten");
-    end(&run);
 }
 
 static void a_file_that_shrinks_while_it_is_read_stops_the_source(void **state) {
@@ -279,7 +282,7 @@ int main(void) {
         cmocka_unit_test(a_truncated_file_is_refused),
         cmocka_unit_test(a_rewritten_file_is_refused),
         cmocka_unit_test(another_file_of_that_name_is_refused_and_the_same_content_is_not),
-        cmocka_unit_test(a_change_before_the_last_64_bytes_is_found_by_the_head),
+        cmocka_unit_test(a_change_at_the_head_or_right_before_the_position_is_found),
         cmocka_unit_test(a_file_that_shrinks_while_it_is_read_stops_the_source),
         cmocka_unit_test(it_cannot_leave_its_root),
         cmocka_unit_test(a_foreign_position_is_refused),
