@@ -8,7 +8,8 @@
 
 /*   OPEN --submit--> SUBMITTED --decided--> OPEN
  *     |                  \--error--> UNKNOWN
- *     \--no producer, or its epochs are used up--> INITIALISING --answered--> OPEN (submit is called again)
+ *     \--no producer, or its epochs are used up--> INITIALISING --answered--> OPEN (submit is
+ * called again)
  */
 enum { COMMIT_OPEN, COMMIT_INITIALISING, COMMIT_SUBMITTED, COMMIT_UNKNOWN, COMMIT_STATES };
 static const mr_machine_rule commit_rules[COMMIT_STATES] = {
@@ -166,7 +167,9 @@ bool mr_commit_empty(const mr_commit *commit) {
     return true;
 }
 
-size_t mr_commit_bytes(const mr_commit *commit) { return commit->bytes; }
+size_t mr_commit_bytes(const mr_commit *commit) {
+    return commit->bytes;
+}
 
 static mr_status init_producer(mr_commit *commit) {
     mr_log_request *request = mr_log_client_request(commit->client, MR_LOG_INIT_PRODUCER);
@@ -191,8 +194,7 @@ static mr_shared *stamp(mr_commit *commit, commit_part *part, int16_t epoch) {
     int32_t sequence = 0;
     for (size_t at = 0; at < shared->len;) {
         mr_batch_info info;
-        mr_status status =
-            mr_batch_peek(mr_bytes_of(shared->data + at, shared->len - at), &info);
+        mr_status status = mr_batch_peek(mr_bytes_of(shared->data + at, shared->len - at), &info);
         MR_ASSERT(status == MR_OK);
         mr_batch_set_producer(shared->data + at, info.size_bytes, commit->producer_id, epoch,
                               sequence);
@@ -286,11 +288,11 @@ mr_status mr_commit_answer(mr_commit *commit, mr_log_request *request, bool *min
 }
 
 bool mr_commit_submitted(const mr_commit *commit) {
-    return commit->machine.state == COMMIT_SUBMITTED || commit->machine.state == COMMIT_INITIALISING;
+    return commit->machine.state == COMMIT_SUBMITTED ||
+           commit->machine.state == COMMIT_INITIALISING;
 }
 
 int64_t mr_commit_last_offset(const mr_commit *commit, mr_partition_id partition) {
-    commit_part *part =
-        mr_map_get(commit->by_partition, mr_bytes_of(&partition, sizeof partition));
+    commit_part *part = mr_map_get(commit->by_partition, mr_bytes_of(&partition, sizeof partition));
     return part && part->used ? part->offset_last : -1;
 }

@@ -1,10 +1,11 @@
 /* runtime/engine/commit.h - one transaction of one worker, from seal to answer (DESIGN section 5).
  *
  *     OPEN --seal--> SEALED --submit--> SUBMITTED --ok--> APPLIED (= OPEN of the next)
- *                                            \--error--> UNKNOWN: neither apply nor abort; the worker fails
+ *                                            \--error--> UNKNOWN: neither apply nor abort; the
+ * worker fails
  *
- * Members put in their outboxes, changelogs and positions; batches get producer id, epoch and sequences here.
- * Thread: owner worker only.
+ * Members put in their outboxes, changelogs and positions; batches get producer id, epoch and
+ * sequences here. Thread: owner worker only.
  */
 #pragma once
 
@@ -12,7 +13,8 @@
 
 typedef struct mr_commit mr_commit;
 
-mr_commit *mr_commit_create(mr_log_client *client, const char *transactional_id, mr_partition_id positions_partition);
+mr_commit *mr_commit_create(mr_log_client *client, const char *transactional_id,
+                            mr_partition_id positions_partition);
 void mr_commit_destroy(mr_commit *commit); /* not while submitted */
 
 /* ---- filling (while open; between begin and submit) ---- */
@@ -23,13 +25,15 @@ void mr_commit_add_record(mr_commit *commit, mr_partition_id partition, const mr
 void mr_commit_add_position(mr_commit *commit, const mr_position *position); /* copied */
 bool mr_commit_empty(const mr_commit *commit);
 size_t mr_commit_bytes(const mr_commit *commit);
-/* MR_AGAIN: the producer is being initialised (first commit, epoch used up) or the client is full: call again. */
+/* MR_AGAIN: the producer is being initialised (first commit, epoch used up) or the client is full:
+ * call again. */
 mr_status mr_commit_submit(mr_commit *commit, int64_t wall_ms) MR_CHECKED;
 
 /* ---- the answer ---- */
-/* Gives an answered request of this commit. MR_OK: decided. Anything else: unknown or refused (err). true in
- * *mine if the request was this commit's (then it is consumed). */
-mr_status mr_commit_answer(mr_commit *commit, mr_log_request *request, bool *mine, bool *decided, mr_err *err) MR_CHECKED;
+/* Gives an answered request of this commit. MR_OK: decided. Anything else: unknown or refused
+ * (err). true in *mine if the request was this commit's (then it is consumed). */
+mr_status mr_commit_answer(mr_commit *commit, mr_log_request *request, bool *mine, bool *decided,
+                           mr_err *err) MR_CHECKED;
 bool mr_commit_submitted(const mr_commit *commit);
 /* After decided: last offset written to the partition, or -1 if nothing was. */
 int64_t mr_commit_last_offset(const mr_commit *commit, mr_partition_id partition);

@@ -19,7 +19,11 @@ static void open_node(mr_graph *graph, const mr_node *node) {
             graph->windows[graph->windows_count++] = node->index;
         }
     } else if (node->kind == MR_NODE_TO_REPARTITION) {
-        graph->writes_repartition[node->to_repartition.repartition] = true;
+        uint32_t to = node->to_repartition.repartition;
+        graph->writes_repartition[to] = true;
+        if (node->hold_back_ms > graph->held_back_ms[to]) {
+            graph->held_back_ms[to] = node->hold_back_ms;
+        }
     }
 }
 
@@ -32,6 +36,7 @@ mr_status mr_graph_open(const mr_graph_config *config, mr_graph **out, mr_err *e
     graph->announced = mr_alloc_array(plan->repartitions_count + 1, sizeof(int64_t));
     graph->announced_moved = mr_alloc_array(plan->repartitions_count + 1, sizeof(bool));
     graph->writes_repartition = mr_alloc_array(plan->repartitions_count + 1, sizeof(bool));
+    graph->held_back_ms = mr_alloc_array(plan->repartitions_count + 1, sizeof(int64_t));
     graph->keyless_sealed = mr_alloc_array(plan->streams_count + 1, sizeof(uint64_t));
     graph->arena = mr_arena_create(GRAPH_ARENA_BYTES);
     graph->min_ms = INT64_MIN;
@@ -70,6 +75,7 @@ void mr_graph_close(mr_graph *graph) {
     mr_free(graph->announced);
     mr_free(graph->announced_moved);
     mr_free(graph->writes_repartition);
+    mr_free(graph->held_back_ms);
     mr_free(graph->keyless_sealed);
     mr_arena_destroy(graph->arena);
     mr_buf_deinit(&graph->key);
@@ -141,8 +147,7 @@ static mr_status forward_value(mr_graph *graph, const mr_node *node, const graph
 static mr_status run_map(mr_graph *graph, const mr_node *node, const graph_view *view) {
     mr_datum result;
     mr_err err = {0};
-    mr_status status =
-        eval_either(graph, node->map.code, node->map.template, view, &result, &err);
+    mr_status status = eval_either(graph, node->map.code, node->map.template, view, &result, &err);
     if (status != MR_OK) {
         return mr_graph_fail_record(graph, node, view, status, &err);
     }
@@ -247,7 +252,8 @@ static mr_status run_to_sink(mr_graph *graph, const mr_node *node, const graph_v
                     .window = view->window,
                     .origin = *view->origin,
                     .stream = view->stream};
-    status = graph->config.sink_row(graph->config.sink_arg, &flow, mr_buf_view(&graph->value), &err);
+    status =
+        graph->config.sink_row(graph->config.sink_arg, &flow, mr_buf_view(&graph->value), &err);
     return status == MR_OK ? MR_OK : mr_graph_fail_record(graph, node, view, status, &err);
 }
 
@@ -331,4 +337,8 @@ void mr_graph_rest(mr_graph *graph) {
     if (graph->config.script && graph->config.script->ops->step) {
         graph->config.script->ops->step(graph->config.script);
     }
+}
+
+mr_arena *mr_graph_arena(mr_graph *graph) {
+    return graph->arena;
 }

@@ -130,8 +130,8 @@ mr_status mr_graph_seal(mr_graph *graph, mr_err *err) {
         if (!graph->announced_moved[i]) {
             continue;
         }
-        mr_status status = save_number(graph, 'a', plan->repartitions[i].name,
-                                       (uint64_t)graph->announced[i], err);
+        mr_status status =
+            save_number(graph, 'a', plan->repartitions[i].name, (uint64_t)graph->announced[i], err);
         if (status != MR_OK) {
             return status;
         }

@@ -161,7 +161,8 @@ static mr_status add_to_windows(mr_graph *graph, graph_node *state, const graph_
     return MR_OK;
 }
 
-/* Hopping windows that a record falls in are bounded, so that one record cannot make unbounded rows. */
+/* Hopping windows that a record falls in are bounded, so that one record cannot make unbounded
+ * rows. */
 #define WINDOWS_PER_RECORD_MAX 100000
 
 mr_status mr_graph_aggregate(mr_graph *graph, graph_node *state, const graph_view *view) {
@@ -171,8 +172,8 @@ mr_status mr_graph_aggregate(mr_graph *graph, graph_node *state, const graph_vie
     mr_graph_scope(graph, view, &scope);
     mr_status status = row_key(graph, view, &err);
     if (status == MR_OK) {
-        status = mr_aggregate_evaluate(state->input, &scope, graph->config.script, graph->arena,
-                                       &err);
+        status =
+            mr_aggregate_evaluate(state->input, &scope, graph->config.script, graph->arena, &err);
     }
     if (status != MR_OK) {
         return mr_graph_fail_record(graph, node, view, status, &err);
@@ -257,16 +258,14 @@ static void move_cursor(graph_node *state) {
     state->cursor_moved = true;
 }
 
-/* Emits rows of one window start, in key order, from the cursor on. *rows_left counts down. MR_AGAIN: rows of this
- * start are left. */
+/* Emits rows of one window start, in key order, from the cursor on. *rows_left counts down.
+ * MR_AGAIN: rows of this start are left. */
 static mr_status close_start(mr_graph *graph, graph_node *state, int64_t start_ms,
                              uint32_t *rows_left, mr_err *err) {
     mr_buf until = {0};
     mr_window_key_put(&until, start_ms + 1, MR_BYTES_NULL);
-    mr_bytes after =
-        state->cursor.len > 0 ? mr_buf_view(&state->cursor) : MR_BYTES_NULL;
-    mr_writeback_scan *scan =
-        mr_writeback_scan_open(state->table, after, mr_buf_view(&until));
+    mr_bytes after = state->cursor.len > 0 ? mr_buf_view(&state->cursor) : MR_BYTES_NULL;
+    mr_writeback_scan *scan = mr_writeback_scan_open(state->table, after, mr_buf_view(&until));
     mr_status status = MR_OK;
     bool moved = false;
     while (status == MR_OK) {
@@ -317,8 +316,9 @@ mr_status mr_graph_close_due(mr_graph *graph, int64_t min_ms, uint32_t rows_max,
             return MR_AGAIN;
         }
         if (status != MR_OK) {
-            return failure->status != MR_OK ? failure->status
-                                            : mr_graph_fatal(graph, status, "closing windows", &err);
+            return failure->status != MR_OK
+                       ? failure->status
+                       : mr_graph_fatal(graph, status, "closing windows", &err);
         }
     }
 }

@@ -16,10 +16,8 @@
 mr_status mr_graph_fatal(mr_graph *graph, mr_status status, const char *label,
                          const mr_err *cause) {
     MR_ASSERT(status != MR_OK);
-    graph->failure->status = status;
-    snprintf(graph->failure->message, sizeof graph->failure->message, "%s: %s: %s",
-             graph->config.plan->file, label, cause->message);
-    return status;
+    return mr_failure_set(graph->failure, status, "%s: %s: %s", graph->config.plan->file, label,
+                          cause->message);
 }
 
 static void format_origin(const mr_origin *origin, char *out, size_t size) {
@@ -43,7 +41,8 @@ static void format_key(mr_graph *graph, mr_value *key, char *out, size_t size) {
         snprintf(out, size, "none");
         return;
     }
-    snprintf(out, size, "%.*s", (int)(graph->row_key.len < KEY_TEXT_MAX ? graph->row_key.len : KEY_TEXT_MAX),
+    snprintf(out, size, "%.*s",
+             (int)(graph->row_key.len < KEY_TEXT_MAX ? graph->row_key.len : KEY_TEXT_MAX),
              (const char *)graph->row_key.data);
 }
 
@@ -56,16 +55,12 @@ static mr_status stop_job(mr_graph *graph, const char *label, mr_place place,
     const char *file = graph->config.plan->file;
     /* An error of Lua names its own line of the file already. */
     bool placed = strncmp(cause, file, strlen(file)) == 0;
-    char prefix[512] = "";
-    if (!placed) {
-        snprintf(prefix, sizeof prefix, "%s:%u: %s: ", file, place.line, label);
-    }
-    graph->failure->status = MR_INVALID;
-    snprintf(graph->failure->message, sizeof graph->failure->message,
-             "%s%s\n   record %s key=%s   step %s   on_error: stop\n"
-             "   fix the code, or set on_error; the record is %s",
-             prefix, cause, origin, key, label, origin);
-    return MR_INVALID;
+    const char *prefix =
+        placed ? "" : mr_arena_printf(graph->arena, "%s:%u: %s: ", file, place.line, label);
+    return mr_failure_set(graph->failure, MR_INVALID,
+                          "%s%s\n   record %s key=%s   step %s   on_error: stop\n"
+                          "   fix the code, or set on_error; the record is %s",
+                          prefix, cause, origin, key, label, origin);
 }
 
 /* ---- records for people: errors and late ones ---- */
@@ -141,8 +136,7 @@ mr_status mr_graph_reject_view(mr_graph *graph, const mr_policy *policy, const c
         return MR_OK;
     }
     mr_record written;
-    mr_status status =
-        write_aside(graph, policy->stream, label, place, view, cause, &written);
+    mr_status status = write_aside(graph, policy->stream, label, place, view, cause, &written);
     if (status != MR_OK) {
         return stop_job(graph, label, place, view,
                         "the record with its error headers is larger than a record may be");
@@ -180,11 +174,10 @@ mr_status mr_graph_to_late(mr_graph *graph, const mr_node *node, const graph_vie
     }
 #ifdef MR_BROKEN
     if (graph->config.breaks & MR_GRAPH_BREAK_LATE_OUTSIDE) {
-        mr_record outside = {
-            .timestamp_ms = view->ts_ms,
-            .value = encode_loosely(graph, view->value,
-                                    &graph->config.plan->streams[late->stream].value,
-                                    &graph->value)};
+        mr_record outside = {.timestamp_ms = view->ts_ms,
+                             .value = encode_loosely(
+                                 graph, view->value,
+                                 &graph->config.plan->streams[late->stream].value, &graph->value)};
         graph->config.late_outside(graph->config.late_arg,
                                    graph->config.stream_topics[late->stream], &outside);
         return MR_OK;
@@ -255,7 +248,8 @@ mr_status mr_graph_to_stream(mr_graph *graph, const mr_node *node, const graph_v
     return MR_OK;
 }
 
-/* The value as an internal topic carries it: bytes no step touched stay as they are, with their format. */
+/* The value as an internal topic carries it: bytes no step touched stay as they are, with their
+ * format. */
 static mr_status internal_value(mr_graph *graph, const graph_view *view, mr_internal *internal,
                                 mr_bytes *bytes, mr_err *err) {
     mr_value *value = view->value;
@@ -323,13 +317,15 @@ static mr_status add_internal(mr_graph *graph, uint32_t repartition, int32_t par
                               mr_internal *internal, const graph_view *view, mr_record *record) {
     uint32_t topic = graph->config.repartition_topics[repartition];
     size_t headers_count = view ? view->headers_count : 0;
-    size_t bytes = record->key.len + record->value.len + RECORD_FRAMING_BYTES_MAX +
-                   internal->origin_topic.len;
+    size_t bytes =
+        record->key.len + record->value.len + RECORD_FRAMING_BYTES_MAX + internal->origin_topic.len;
     for (size_t i = 0; i < headers_count; i++) {
         bytes += view->headers[i].key.len + view->headers[i].value.len + 20;
     }
+    /* A time record names its sender itself: a reader may begin in the middle of a batch. */
     internal->has_upstream =
-        mr_outbox_starts_batch(graph->config.outbox, topic, partition, bytes);
+        mr_outbox_starts_batch(graph->config.outbox, topic, partition, bytes) ||
+        internal->has_minimum;
     internal->upstream = graph->config.upstream_numbers[repartition];
     mr_buf_clear(&graph->header);
     mr_internal_encode(internal, &graph->header);
@@ -419,9 +415,9 @@ mr_status mr_graph_announce(mr_graph *graph, int64_t min_ms, mr_failure *failure
         if (!graph->writes_repartition[i]) {
             continue;
         }
-        int64_t hold_back_ms = graph->config.plan->repartitions[i].hold_back_ms;
-        int64_t minimum_ms = min_ms == INT64_MIN || min_ms == INT64_MAX ? min_ms
-                                                                        : min_ms - hold_back_ms;
+        int64_t hold_back_ms = graph->held_back_ms[i];
+        int64_t minimum_ms =
+            min_ms == INT64_MIN || min_ms == INT64_MAX ? min_ms : min_ms - hold_back_ms;
         if (announcement_due(graph, i, minimum_ms)) {
             mr_status status = announce_to(graph, i, minimum_ms);
             if (status != MR_OK) {

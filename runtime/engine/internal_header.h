@@ -8,7 +8,8 @@
  *     | tag     |         |
  *     +---------+---------+ ...
  *     1 time         zig-zag varint  carried time - record timestamp, never 0
- *     2 upstream     uvarint         number of the upstream task: on the first record of a batch
+ *     2 upstream     uvarint         number of the upstream task: on the first record of a batch,
+ *                                    and on every time record
  *     3 window       zig-zag varint  start, then uvarint stop - start, never 0
  *     4 origin       uvarint         partition, uvarint offset, uvarint length, the topic's name:
  *                                    where the record was first read

@@ -80,7 +80,8 @@ static mr_status lane_add(mr_outbox *outbox, const outbox_topic *topic, uint32_t
     if (!lane->builder) {
         lane->builder = mr_batch_builder_create();
     }
-    size_t before = mr_batch_builder_count(lane->builder) ? mr_batch_builder_bytes(lane->builder) : 0;
+    size_t before =
+        mr_batch_builder_count(lane->builder) ? mr_batch_builder_bytes(lane->builder) : 0;
     mr_status status = mr_batch_builder_add(lane->builder, record);
     if (status == MR_AGAIN) {
         finish_batch(outbox, topic, lane);
@@ -151,9 +152,13 @@ void mr_outbox_set_keyless(mr_outbox *outbox, uint32_t topic, uint64_t counter) 
     outbox->topics[topic].keyless = counter;
 }
 
-size_t mr_outbox_bytes(const mr_outbox *outbox) { return outbox->finished_bytes + outbox->open_bytes; }
+size_t mr_outbox_bytes(const mr_outbox *outbox) {
+    return outbox->finished_bytes + outbox->open_bytes;
+}
 
-uint64_t mr_outbox_records(const mr_outbox *outbox) { return outbox->records; }
+uint64_t mr_outbox_records(const mr_outbox *outbox) {
+    return outbox->records;
+}
 
 static void forget(mr_outbox *outbox) {
     for (uint32_t i = 0; i < outbox->touched_count; i++) {
@@ -188,4 +193,6 @@ void mr_outbox_take(mr_outbox *outbox, void (*visit)(void *arg, const mr_outbox_
     forget(outbox);
 }
 
-void mr_outbox_drop(mr_outbox *outbox) { forget(outbox); }
+void mr_outbox_drop(mr_outbox *outbox) {
+    forget(outbox);
+}

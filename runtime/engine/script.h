@@ -1,6 +1,6 @@
-/* runtime/engine/script.h - the processor interface of the script language: the engine calls it, lua-api
- * implements it, the app wires it. One script per task: nothing in it is shared.
- * Thread: owner task only. */
+/* runtime/engine/script.h - the processor interface of the script language: the engine calls it,
+ * lua-api implements it, the app wires it. One script per task: nothing in it is shared. Thread:
+ * owner task only. */
 #pragma once
 
 #include "log/record/record.h"
@@ -20,11 +20,11 @@ typedef struct mr_scope {
     const mr_header *headers;
     size_t headers_count;
     mr_window_bounds window;
-    const char *stream;       /* the input's name, "" when none */
-    const char *topic;        /* where the record was first read */
+    const char *stream; /* the input's name, "" when none */
+    const char *topic;  /* where the record was first read */
     int32_t partition;
     int64_t offset;
-    int64_t stream_time_ms;   /* the task's minimum; INT64_MIN: none yet */
+    int64_t stream_time_ms; /* the task's minimum; INT64_MIN: none yet */
     int32_t task;
 } mr_scope;
 
@@ -39,14 +39,16 @@ typedef struct mr_script_item {
 
 typedef struct mr_script mr_script;
 typedef struct mr_script_ops {
-    /* Runs codes[code_id] for one record. Results are copied into arena (padded). MR_INVALID: an error of the
-     * record; err->message is "file.yaml:14: by_user/...: attempt to ..." without prefix of the caller. MR_FATAL:
-     * the VM could not be built anew. Budgets start anew with each call. */
-    mr_status (*eval)(mr_script *script, const mr_code *code, mr_scope *scope, mr_arena *arena, mr_datum *out, mr_err *err);
+    /* Runs codes[code_id] for one record. Results are copied into arena (padded). MR_INVALID: an
+     * error of the record; err->message is "file.yaml:14: by_user/...: attempt to ..." without
+     * prefix of the caller. MR_FATAL: the VM could not be built anew. Budgets start anew with each
+     * call. */
+    mr_status (*eval)(mr_script *script, const mr_code *code, mr_scope *scope, mr_arena *arena,
+                      mr_datum *out, mr_err *err);
     /* As eval for MR_CODE_FLAT_MAP; items in the arena. */
     mr_status (*eval_list)(mr_script *script, const mr_code *code, mr_scope *scope, mr_arena *arena,
                            mr_script_item **items, size_t *count, mr_err *err);
-    void (*step)(mr_script *script);   /* between batches: a step of garbage collection */
+    void (*step)(mr_script *script); /* between batches: a step of garbage collection */
     size_t (*memory_bytes)(mr_script *script);
     void (*destroy)(mr_script *script);
 } mr_script_ops;

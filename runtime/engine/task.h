@@ -1,14 +1,16 @@
-/* runtime/engine/task.h - a stream task: (sub-topology, partition), the unit of order, state and parallelism.
+/* runtime/engine/task.h - a stream task: (sub-topology, partition), the unit of order, state and
+ * parallelism.
  *
- *   CREATED --positions, ends known--> RESTORING_TASK --`_task` replayed--> RESTORING --stores replayed-->
- *   READING_MARKS --own marks known--> RUNNING --STOPPING, committed--> STOPPED
- *                        any --error--> FAILED
+ *   CREATED --positions, ends known--> RESTORING_TASK --`_task` replayed--> RESTORING --stores
+ * replayed--> READING_MARKS --own marks known--> RUNNING --STOPPING, committed--> STOPPED any
+ * --error--> FAILED
  *
- * Times (DESIGN section 7): every input has sub-streams; a source partition is one, a repartition partition has one per
- * upstream task. Taking a record first moves the times, then closes what is due, then the record itself runs. Inputs
- * are taken in the order (carried time, input, offset); a silent input holds the others until a record, a time record
- * or a mark speaks for it. Marks {cursors of all inputs, input, idle | awake | time T | end} are written in the
- * transaction of their effects and obeyed when the cursors match.
+ * Times (DESIGN section 7): every input has sub-streams; a source partition is one, a repartition
+ * partition has one per upstream task. Taking a record first moves the times, then closes what is
+ * due, then the record itself runs. Inputs are taken in the order (carried time, input, offset); a
+ * silent input holds the others until a record, a time record or a mark speaks for it. Marks
+ * {cursors of all inputs, input, idle | awake | time T | end} are written in the transaction of
+ * their effects and obeyed when the cursors match.
  */
 #pragma once
 
@@ -18,9 +20,9 @@
 
 /* Names and numbers found at the job's start (job.h), shared read-only by its members. */
 typedef struct mr_job_topics {
-    mr_topic_description *streams;       /* by plan stream; partitions 0: not used by this job */
-    mr_topic_description *repartitions;  /* by plan repartition */
-    mr_topic_description *changelogs;    /* by plan store */
+    mr_topic_description *streams;         /* by plan stream; partitions 0: not used by this job */
+    mr_topic_description *repartitions;    /* by plan repartition */
+    mr_topic_description *changelogs;      /* by plan store */
     mr_topic_description *task_changelogs; /* by sub-topology */
     mr_topic_description marks;
     int64_t generation;
@@ -36,17 +38,19 @@ typedef struct mr_task_config {
     uint32_t subtopology;
     int32_t partition;
     const mr_job_topics *topics;
-    const int64_t *positions;       /* by input of the sub-topology: next offset to read */
-    mr_log_client *client;          /* the worker's */
-    mr_mailbox *works;              /* the worker's */
+    const int64_t *positions; /* by input of the sub-topology: next offset to read */
+    mr_log_client *client;    /* the worker's */
+    mr_mailbox *works;        /* the worker's */
     mr_work_pool pool;
     mr_script_factory scripts;
     mr_store_factory stores;
     mr_board *board;
-    uint64_t spill_bytes_max;       /* this task's share of what a restart may replay */
+    uint64_t spill_bytes_max; /* this task's share of what a restart may replay */
     int64_t spill_age_ms;
     uint32_t fetch_bytes_max;
     mr_task_break_bits breaks;
+    /* MR_GRAPH_BREAK_LATE_OUTSIDE only. */
+    void (*late_outside)(void *arg, uint32_t outbox_topic, const mr_record *record);
 } mr_task_config;
 
 mr_status mr_task_create(const mr_task_config *config, mr_member **out, mr_err *err) MR_CHECKED;

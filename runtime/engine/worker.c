@@ -1,7 +1,5 @@
 #include "runtime/engine/worker.h"
 
-#include <stdio.h>
-
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
@@ -31,8 +29,8 @@ struct mr_worker {
     mr_member **members; /* sorted by rank: the most downstream first */
     size_t members_count;
     mr_failure failure;
-    int64_t dirty_since_ns;    /* -1: nothing uncommitted when last looked */
-    int64_t progress_ns;       /* of the last progress */
+    int64_t dirty_since_ns; /* -1: nothing uncommitted when last looked */
+    int64_t progress_ns;    /* of the last progress */
     uint64_t progress;
 };
 
@@ -103,8 +101,7 @@ static mr_status take_reply(mr_worker *worker, mr_log_request *request, mr_now n
     bool mine = false, decided = false;
     mr_status status = mr_commit_answer(worker->commit, request, &mine, &decided, &err);
     if (status != MR_OK) {
-        failure.status = status;
-        snprintf(failure.message, sizeof failure.message, "%s", err.message);
+        mr_failure_set(&failure, status, "%s", err.message);
         return fail(worker, &failure);
     }
     if (decided) {
@@ -250,8 +247,7 @@ static int64_t next_deadline(const mr_worker *worker, mr_now now, bool progresse
     }
     if (worker->dirty_since_ns >= 0 && worker->txn.state == TXN_FILLING) {
         int64_t dry = worker->progress_ns + worker->config.dry_commit_ms * 1000000;
-        int64_t interval =
-            worker->dirty_since_ns + worker->config.commit_interval_ms * 1000000;
+        int64_t interval = worker->dirty_since_ns + worker->config.commit_interval_ms * 1000000;
         deadline = dry < deadline ? dry : deadline;
         deadline = interval < deadline ? interval : deadline;
         /* Due, but a member is not ready to be sealed: its own event comes first. */
@@ -319,9 +315,13 @@ bool mr_worker_drained(const mr_worker *worker) {
     return mr_log_client_outstanding(worker->config.client) == 0;
 }
 
-uint64_t mr_worker_progress(const mr_worker *worker) { return worker->progress; }
+uint64_t mr_worker_progress(const mr_worker *worker) {
+    return worker->progress;
+}
 
-size_t mr_worker_members(const mr_worker *worker) { return worker->members_count; }
+size_t mr_worker_members(const mr_worker *worker) {
+    return worker->members_count;
+}
 
 mr_member *mr_worker_member(const mr_worker *worker, size_t index) {
     MR_ASSERT(index < worker->members_count);

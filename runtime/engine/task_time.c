@@ -1,0 +1,433 @@
+#include "runtime/engine/task_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "runtime/base/alloc.h"
+#include "runtime/base/assert.h"
+#include "runtime/base/json.h"
+
+static const char *const mark_names[] = {
+    [MARK_IDLE] = "idle", [MARK_AWAKE] = "awake", [MARK_TIME] = "time", [MARK_END] = "end"};
+#define MARK_KINDS 4
+
+/* Two time marks are at least this far apart, unless something is due. */
+#define MARK_INTERVAL_NS 100000000
+#define END_POLL_NS 5000000
+
+/* ---- times ---- */
+
+int64_t mr_task_input_bound(const task_input *input) {
+    if (input->liveness == INPUT_ENDED) {
+        return INT64_MAX;
+    }
+    int64_t bound_ms = INT64_MAX;
+    for (uint32_t i = 0; i < input->times_count; i++) {
+        bound_ms = input->times_ms[i] < bound_ms ? input->times_ms[i] : bound_ms;
+    }
+    return bound_ms;
+}
+
+int64_t mr_task_head_time(task_input *input) {
+    if (input->plan->kind == MR_INPUT_REPARTITION) {
+        return input->head_time_ms;
+    }
+    int64_t time_ms = input->times_ms[0];
+    if (!mr_task_input_timely(input)) {
+        return time_ms; /* it will move nothing */
+    }
+    return input->head_time_ms > time_ms ? input->head_time_ms : time_ms;
+}
+
+static void raise_time(task_input *input, uint32_t sub_stream, int64_t time_ms) {
+    if (time_ms > input->times_ms[sub_stream]) {
+        input->times_ms[sub_stream] = time_ms;
+        input->times_moved = true;
+    }
+}
+
+void mr_task_time_move(mr_task *task, task_input *input) {
+    if (input->head_is_time) {
+        raise_time(input, input->head_upstream, input->head_time_ms);
+    } else if (input->plan->kind == MR_INPUT_STREAM) {
+        raise_time(input, 0, input->head.ts_ms);
+        input->head.carried_ms = input->times_ms[0];
+    }
+    mr_task_time_minimum(task);
+}
+
+/* Idle inputs hold nobody back; when all are silent, the furthest of them counts. */
+void mr_task_time_minimum(mr_task *task) {
+    int64_t live_ms = INT64_MAX, idle_ms = INT64_MIN;
+    bool any_live = false, any_idle = false;
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        const task_input *input = &task->inputs[i];
+        int64_t bound_ms = mr_task_input_bound(input);
+        if (input->liveness == INPUT_LIVE) {
+            any_live = true;
+            live_ms = bound_ms < live_ms ? bound_ms : live_ms;
+        } else if (input->liveness == INPUT_IDLE) {
+            any_idle = true;
+            idle_ms = bound_ms > idle_ms ? bound_ms : idle_ms;
+        }
+    }
+    int64_t min_ms = any_live ? live_ms : any_idle ? idle_ms : INT64_MAX;
+    if (min_ms > task->min_ms) {
+        task->min_ms = min_ms;
+        task->due_checked = false;
+    }
+}
+
+/* ---- marks ---- */
+
+void mr_task_marks_deinit(mr_task *task) {
+    for (uint32_t i = 0; i < task->marks_count; i++) {
+        mr_free(task->marks[i].cursor);
+    }
+    mr_free(task->marks);
+}
+
+static task_mark *push_mark(mr_task *task) {
+    if (task->marks_count == task->marks_cap) {
+        task->marks_cap = task->marks_cap ? task->marks_cap * 2 : 8;
+        task->marks = mr_realloc(task->marks, task->marks_cap * sizeof *task->marks);
+    }
+    task_mark *mark = &task->marks[task->marks_count++];
+    *mark = (task_mark){.cursor = mr_alloc_array(task->inputs_count + 1, sizeof(int64_t))};
+    return mark;
+}
+
+static void apply_mark(mr_task *task, const task_mark *mark) {
+    task_input *input = &task->inputs[mark->input];
+    switch (mark->kind) {
+    case MARK_IDLE:
+        input->liveness = INPUT_IDLE;
+        break;
+    case MARK_AWAKE:
+        /* What went on without it may have closed windows: its records carry no less. */
+        input->liveness = INPUT_LIVE;
+        raise_time(input, 0, task->min_ms);
+        break;
+    case MARK_TIME:
+        for (uint32_t i = 0; i < task->inputs_count; i++) {
+            if (task->inputs[i].liveness != INPUT_ENDED &&
+                task->inputs[i].plan->kind == MR_INPUT_STREAM) {
+                raise_time(&task->inputs[i], 0, mark->time_ms);
+            }
+        }
+        break;
+    case MARK_END:
+        input->liveness = INPUT_ENDED;
+        break;
+    }
+    input->times_moved = true;
+    task->marks_applied++;
+    task->marks_moved = true;
+    mr_task_time_minimum(task);
+}
+
+bool mr_task_replaying(const mr_task *task) {
+    return task->marks_applied < task->marks_count;
+}
+
+bool mr_task_mark_replay(mr_task *task) {
+    if (!mr_task_replaying(task)) {
+        return false;
+    }
+    const task_mark *mark = &task->marks[task->marks_applied];
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        if (task->inputs[i].position < mark->cursor[i]) {
+            return false;
+        }
+    }
+    apply_mark(task, mark);
+    return true;
+}
+
+static void write_mark(mr_task *task, mark_kind kind, uint32_t input, int64_t time_ms) {
+    MR_ASSERT(!mr_task_replaying(task));
+    task_mark *mark = push_mark(task);
+    mark->kind = kind;
+    mark->input = input;
+    mark->time_ms = time_ms;
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        mark->cursor[i] = task->inputs[i].position;
+    }
+    apply_mark(task, mark);
+}
+
+/* {"mark":"end","input":"flights","time":0,"cursor":{"flights":20003}} under the key
+ * "<sub-topology>/<partition>". */
+void mr_task_mark_encode(const mr_task *task, const task_mark *mark, mr_buf *key, mr_buf *value) {
+    mr_buf_clear(key);
+    mr_buf_clear(value);
+    mr_buf_printf(key, "%s/%d", task->sub->name, task->config.partition);
+    mr_buf_printf(value, "{\"mark\":\"%s\",\"input\":\"%s\",\"time\":%" PRId64 ",\"cursor\":{",
+                  mark_names[mark->kind], task->inputs[mark->input].name, mark->time_ms);
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        mr_buf_printf(value, "%s\"%s\":%" PRId64, i ? "," : "", task->inputs[i].name,
+                      mark->cursor[i]);
+    }
+    mr_buf_put_text(value, "}}");
+}
+
+static bool read_kind(mr_json root, mark_kind *kind) {
+    mr_json name;
+    if (mr_json_field(root, mr_bytes_text("mark"), &name) != MR_OK ||
+        mr_json_kind_of(name) != MR_JSON_STRING) {
+        return false;
+    }
+    for (int i = 0; i < MARK_KINDS; i++) {
+        if (mr_bytes_equal(mr_json_as_string(name), mr_bytes_text(mark_names[i]))) {
+            *kind = (mark_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_int(mr_json object, const char *name, int64_t *out) {
+    mr_json field;
+    if (mr_json_field(object, mr_bytes_text(name), &field) != MR_OK ||
+        mr_json_kind_of(field) != MR_JSON_INT) {
+        return false;
+    }
+    *out = mr_json_as_int(field);
+    return true;
+}
+
+/* false: of another shape of the job (an input came or went): it says nothing about this one. */
+static bool read_mark(mr_task *task, mr_json root, task_mark *mark) {
+    mr_json input, cursor;
+    if (mr_json_kind_of(root) != MR_JSON_OBJECT || !read_kind(root, &mark->kind) ||
+        !read_int(root, "time", &mark->time_ms) ||
+        mr_json_field(root, mr_bytes_text("input"), &input) != MR_OK ||
+        mr_json_kind_of(input) != MR_JSON_STRING ||
+        mr_json_field(root, mr_bytes_text("cursor"), &cursor) != MR_OK ||
+        mr_json_kind_of(cursor) != MR_JSON_OBJECT || mr_json_count(cursor) != task->inputs_count) {
+        return false;
+    }
+    bool found = false;
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        if (!read_int(cursor, task->inputs[i].name, &mark->cursor[i])) {
+            return false;
+        }
+        if (mr_bytes_equal(mr_json_as_string(input), mr_bytes_text(task->inputs[i].name))) {
+            mark->input = i;
+            found = true;
+        }
+    }
+    return found;
+}
+
+mr_status mr_task_mark_load(mr_task *task, const mr_record *record) {
+    char key[300];
+    snprintf(key, sizeof key, "%s/%d", task->sub->name, task->config.partition);
+    if (!mr_bytes_equal(record->key, mr_bytes_text(key)) || mr_bytes_is_null(record->value)) {
+        return MR_OK;
+    }
+    mr_json_parser *parser = mr_json_parser_create();
+    mr_buf text = {0};
+    mr_buf_put_bytes(&text, record->value);
+    mr_json root;
+    mr_status status = mr_json_parse(parser, mr_buf_view(&text), &root, &task->err);
+    if (status == MR_OK) {
+        task_mark *mark = push_mark(task);
+        if (!read_mark(task, root, mark)) {
+            mr_free(mark->cursor);
+            task->marks_count--;
+        }
+    }
+    mr_buf_deinit(&text);
+    mr_json_parser_destroy(parser);
+    return status == MR_OK ? MR_OK : MR_CORRUPT;
+}
+
+/* ---- the clock ---- */
+
+/* A source of this process that has more to read is not silent. */
+static bool fed(const mr_task *task, const task_input *input) {
+    const mr_plan *plan = task->config.plan;
+    for (uint32_t i = 0; i < plan->sources_count; i++) {
+        if (plan->sources[i].stream == input->plan->index &&
+            !atomic_load(&task->config.board->source_done[i])) {
+            return task->config.board->until == MR_RUN_UNTIL_END;
+        }
+    }
+    return false;
+}
+
+static bool empty(const task_input *input) {
+    return !input->has_head && !input->reading && input->fetched_count == 0 && input->at_end;
+}
+
+static bool silent(const mr_task *task, const task_input *input, mr_now now) {
+    return input->plan->kind == MR_INPUT_STREAM && empty(input) && !fed(task, input) &&
+           now.mono_ns - input->silent_since_ns >= input->stream->idle_ms * 1000000;
+}
+
+/* Written by a step of this job: what a source gave is not all of it. */
+static bool written_by_steps(const mr_task *task, uint32_t stream) {
+    const mr_plan *plan = task->config.plan;
+    for (uint32_t s = 0; s < plan->subtopologies_count; s++) {
+        for (uint32_t n = 0; n < plan->subtopologies[s].nodes_count; n++) {
+            const mr_node *node = &plan->nodes[plan->subtopologies[s].nodes[n]];
+            if (node->kind == MR_NODE_TO_STREAM && node->to_stream.stream == stream) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool mr_task_input_ends(const mr_task *task, const task_input *input) {
+    return task->config.board->until == MR_RUN_UNTIL_END && input->plan->kind == MR_INPUT_STREAM &&
+           input->stream->has_source && input->liveness != INPUT_ENDED &&
+           !written_by_steps(task, input->plan->index);
+}
+
+void mr_task_end_checked(mr_task *task, task_input *input, int64_t stable_end) {
+    input->checking_end = false;
+    if (empty(input) && input->position == stable_end && input->liveness != INPUT_ENDED &&
+        !mr_task_replaying(task)) {
+        write_mark(task, MARK_END, (uint32_t)(input - task->inputs), 0);
+    }
+}
+
+static void check_end(mr_task *task, task_input *input) {
+    if (input->checking_end || !empty(input) || fed(task, input)) {
+        return;
+    }
+    mr_log_request *request = mr_log_client_request(task->config.client, MR_LOG_OFFSETS);
+    request->context = task;
+    request->token = (uint64_t)(input - task->inputs);
+    request->partition = input->partition;
+    if (mr_log_client_submit(task->config.client, request) == MR_OK) {
+        input->checking_end = true;
+    } else {
+        mr_log_client_recycle(task->config.client, request);
+    }
+}
+
+static mr_status refuse_after_end(mr_task *task, const task_input *input, mr_failure *failure) {
+    mr_status status = mr_err_set(
+        &task->err, MR_INVALID,
+        "%s[%d]@%" PRId64
+        ": new records after the input ended with an earlier --until-end run, whose windows are "
+        "closed; `millrace reset` reprocesses everything (going on behind the end is not in this "
+        "version)",
+        input->topic, input->partition_number, input->head_offset);
+    return mr_task_fail(task, status, failure);
+}
+
+static mr_status mark_input(mr_task *task, task_input *input, mr_now now, bool *written,
+                            mr_failure *failure) {
+    uint32_t index = (uint32_t)(input - task->inputs);
+    if (input->liveness == INPUT_ENDED && input->has_head) {
+        return refuse_after_end(task, input, failure);
+    }
+    if (input->liveness == INPUT_IDLE && input->has_head) {
+        write_mark(task, MARK_AWAKE, index, 0);
+        *written = true;
+    } else if (input->liveness == INPUT_LIVE && task->inputs_count > 1 &&
+               !mr_task_input_ends(task, input) && silent(task, input, now)) {
+        write_mark(task, MARK_IDLE, index, 0);
+        *written = true;
+    } else if (mr_task_input_ends(task, input)) {
+        check_end(task, input);
+    }
+    return MR_OK;
+}
+
+static bool all_silent(const mr_task *task, mr_now now) {
+    bool any = false;
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        const task_input *input = &task->inputs[i];
+        if (input->liveness == INPUT_ENDED) {
+            continue;
+        }
+        if (!silent(task, input, now)) {
+            return false;
+        }
+        any = true;
+    }
+    return any;
+}
+
+/* When all are silent, time moves on by the wall time passed, as far as anything may still be open.
+ */
+static mr_status mark_time(mr_task *task, mr_now now, bool *written, mr_failure *failure) {
+    if (task->config.board->until == MR_RUN_UNTIL_END || task->min_ms == INT64_MIN ||
+        task->min_ms == INT64_MAX || !all_silent(task, now)) {
+        task->all_silent_since_ns = -1;
+        return MR_OK;
+    }
+    if (task->all_silent_since_ns < 0) {
+        task->all_silent_since_ns = now.mono_ns;
+        task->idle_base_ms = task->idle_time_ms = task->min_ms;
+    }
+    int64_t passed_ms = (now.mono_ns - task->all_silent_since_ns) / 1000000;
+    passed_ms = passed_ms < task->sub->settle_ms ? passed_ms : task->sub->settle_ms;
+    int64_t time_ms = task->idle_base_ms + passed_ms;
+    int64_t due_ms;
+    mr_status status = mr_graph_next_due(task->graph, &due_ms, &task->err);
+    if (status != MR_OK) {
+        return mr_task_fail(task, status, failure);
+    }
+    bool due = due_ms <= time_ms && time_ms > task->min_ms;
+    bool moved = time_ms - task->idle_time_ms >= task->sub->announce_step_ms &&
+                 (time_ms - task->idle_time_ms) * 1000000 >= MARK_INTERVAL_NS;
+    if (due || moved) {
+        write_mark(task, MARK_TIME, 0, time_ms);
+        task->idle_time_ms = time_ms;
+        *written = true;
+    }
+    return MR_OK;
+}
+
+/* When the clock may have something new to say. */
+static void plan_next_look(mr_task *task, mr_now now) {
+    int64_t next_ns = INT64_MAX;
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        const task_input *input = &task->inputs[i];
+        if (input->plan->kind != MR_INPUT_STREAM || !empty(input) ||
+            input->liveness == INPUT_ENDED) {
+            continue;
+        }
+        int64_t look_ns = input->silent_since_ns + input->stream->idle_ms * 1000000;
+        if (mr_task_input_ends(task, input)) {
+            look_ns = now.mono_ns + END_POLL_NS; /* a source's end wakes nobody */
+        }
+        if (look_ns > now.mono_ns && look_ns < next_ns) {
+            next_ns = look_ns;
+        }
+    }
+    if (task->all_silent_since_ns >= 0 &&
+        task->idle_time_ms - task->idle_base_ms < task->sub->settle_ms &&
+        now.mono_ns + MARK_INTERVAL_NS < next_ns) {
+        next_ns = now.mono_ns + MARK_INTERVAL_NS;
+    }
+    task->look_ns = next_ns;
+}
+
+mr_status mr_task_mark_new(mr_task *task, mr_now now, bool *written, mr_failure *failure) {
+    *written = false;
+    task->look_ns = INT64_MAX;
+    if (mr_task_replaying(task)) {
+        return MR_OK;
+    }
+    bool reads_stream = false;
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        if (task->inputs[i].plan->kind != MR_INPUT_STREAM) {
+            continue;
+        }
+        reads_stream = true;
+        mr_status status = mark_input(task, &task->inputs[i], now, written, failure);
+        if (status != MR_OK || *written) {
+            return status;
+        }
+    }
+    mr_status status = reads_stream ? mark_time(task, now, written, failure) : MR_OK;
+    plan_next_look(task, now);
+    return status;
+}
