@@ -73,6 +73,14 @@ static mr_status load_marks_applied(mr_task *task) {
     return status;
 }
 
+static void keep_stray(void *arg, uint32_t outbox_topic, const mr_record *record) {
+    mr_task *task = arg;
+    if (!task->strays) {
+        task->strays = mr_strays_create();
+    }
+    mr_strays_keep(task->strays, outbox_topic, record);
+}
+
 static mr_status open_graph(mr_task *task) {
     mr_graph_config config = {
         .plan = task->config.plan,
@@ -88,7 +96,7 @@ static mr_status open_graph(mr_task *task) {
         .task = task->config.partition,
         .upstream_numbers = task->upstream_numbers,
         .board = task->config.board,
-        .late_outside = task->config.late_outside,
+        .late_outside = keep_stray,
         .late_arg = task,
         .breaks = task->config.breaks.graph,
     };
@@ -409,6 +417,7 @@ static void task_destroy(mr_member *member) {
     mr_value_pool_destroy(task->pool);
     mr_fetch_reader_destroy(task->restore_reader);
     mr_task_marks_deinit(task);
+    mr_strays_destroy(task->strays);
     mr_free(task->inputs);
     mr_free(task->families);
     mr_free(task->family_names);

@@ -49,8 +49,6 @@ typedef struct mr_task_config {
     int64_t spill_age_ms;
     uint32_t fetch_bytes_max;
     mr_task_break_bits breaks;
-    /* MR_GRAPH_BREAK_LATE_OUTSIDE only. */
-    void (*late_outside)(void *arg, uint32_t outbox_topic, const mr_record *record);
 } mr_task_config;
 
 mr_status mr_task_create(const mr_task_config *config, mr_member **out, mr_err *err) MR_CHECKED;

@@ -149,6 +149,9 @@ void mr_task_decided(mr_member *member, const mr_commit *commit, mr_now now) {
         return;
     }
     task->sealed = false;
+    if (task->strays) {
+        mr_strays_release(task->strays, task->outbox);
+    }
     for (uint32_t i = 0; i < task->families_count; i++) {
         task_family *family = &task->families[i];
         int64_t last = mr_commit_last_offset(commit, family->changelog);

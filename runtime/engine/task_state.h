@@ -7,6 +7,7 @@
 #include "runtime/base/machine.h"
 #include "runtime/engine/internal_header.h"
 #include "runtime/engine/task.h"
+#include "runtime/engine/task_broken.h"
 
 /*   CREATED -> ENDS (changelog ends asked for) -> RESTORING (family by family, `_task` first) ->
  * MARKS -> RUNNING -> STOPPED and from everywhere FAILED */
@@ -135,6 +136,7 @@ typedef struct mr_task {
     bool spilling;
     bool stalled;
     uint64_t rows_spilled;
+    mr_strays *strays; /* test builds only; NULL */
     mr_err err;
 } mr_task;
 
