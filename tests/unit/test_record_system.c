@@ -184,6 +184,29 @@ static void a_decision_of_another_state_or_version_is_not_ours(void **state) {
     assert_text(read.transactional_id, "job-0");
 }
 
+static void a_decision_must_tell_the_extent_of_each_part(void **state) {
+    (void)state;
+    static const char *const topics[] = {
+        "02 03 696e 02 00000000 00", /* no extents: a foreign record */
+        ("02 03 696e 03 00000000 00000003 01 904e 20"
+         "0000000000000005 0000000000000009 0000000000000000 00000000000002bc"),
+        "02 03 696e 02 00000000 01 904e 18 0000000000000005 0000000000000009 0000000000000000",
+        "ffffffff0f 03 696e 01 00",                  /* more topics than bytes */
+        "02 03 696e ffffffff0f 00000000 01 904e 00", /* more ids than bytes */
+    };
+    mr_decision decision = decision_of(MR_OUTCOME_COMMIT);
+    mr_decision_encode(&decision, &key, &value);
+    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
+        mr_buf_clear(&value);
+        put_hex(&value, "0001 0000000000001001 0003 0000ea60 02");
+        put_hex(&value, topics[i]);
+        put_hex(&value, "0000018bcfe56800 0000018bcfe56800 00");
+        mr_decision read;
+        assert_int_equal(mr_decision_decode(mr_buf_view(&key), mr_buf_view(&value), arena, &read),
+                         MR_CORRUPT);
+    }
+}
+
 /* ---- positions ---- */
 
 static mr_position position_of(int64_t generation) {
@@ -245,6 +268,24 @@ static void tags_of_others_in_a_position_are_skipped(void **state) {
     assert_int_equal(mr_position_decode(mr_buf_view(&key), mr_buf_view(&value), arena, &read),
                      MR_OK);
     assert_int_equal(read.generation, 9);
+}
+
+static void tags_out_of_order_or_twice_are_corrupt(void **state) {
+    (void)state;
+    static const char *const tags[] = {
+        "02 904e 08 0000000000000009 00 00", "02 904e 08 0000000000000009 904e 08 0000000000000009",
+        "01 904e 07 00000000000009", "01 904e 09 000000000000000900", "ffffffff0f 00 00"};
+    for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
+        mr_position position = position_of(0);
+        mr_buf_clear(&key);
+        mr_buf_clear(&value);
+        mr_position_encode(&position, &key, &value);
+        value.len--;
+        put_hex(&value, tags[i]);
+        mr_position read;
+        assert_int_equal(mr_position_decode(mr_buf_view(&key), mr_buf_view(&value), arena, &read),
+                         MR_CORRUPT);
+    }
 }
 
 static void a_position_with_too_much_metadata_is_corrupt(void **state) {
@@ -404,6 +445,14 @@ static void metadata_beyond_the_limits_is_corrupt(void **state) {
     assert_int_equal(mr_metadata_decode(mr_buf_view(&value), arena, &read), MR_CORRUPT);
 }
 
+static void counts_beyond_the_bytes_of_a_job_are_corrupt(void **state) {
+    (void)state;
+    put_hex(&value, "01 904e 00 02 6a 0000000000000001 0000000000000000 ffffffff0f 02 73 01 00");
+    mr_metadata read;
+    assert_int_equal(mr_metadata_decode(mr_buf_view(&value), arena, &read), MR_CORRUPT);
+    assert_true(mr_arena_used_bytes(arena) < 4096); /* nothing was made for them */
+}
+
 /* ---- broken bytes ---- */
 
 static void every_cut_record_is_corrupt(void **state) {
@@ -473,9 +522,11 @@ int main(void) {
         TEST(a_decision_is_read_back),
         TEST(a_decision_without_parts_is_read_back),
         TEST(a_decision_of_another_state_or_version_is_not_ours),
+        TEST(a_decision_must_tell_the_extent_of_each_part),
         TEST(a_position_is_an_offset_commit_record),
         TEST(a_position_is_read_back),
         TEST(tags_of_others_in_a_position_are_skipped),
+        TEST(tags_out_of_order_or_twice_are_corrupt),
         TEST(a_position_with_too_much_metadata_is_corrupt),
         TEST(a_topic_is_a_kraft_topic_record_with_our_tags),
         TEST(a_partition_is_a_kraft_partition_record),
@@ -484,6 +535,7 @@ int main(void) {
         TEST(a_job_is_read_back_with_its_stores_and_starts),
         TEST(unknown_kinds_and_versions_of_metadata_are_told_from_broken_ones),
         TEST(metadata_beyond_the_limits_is_corrupt),
+        TEST(counts_beyond_the_bytes_of_a_job_are_corrupt),
         TEST(every_cut_record_is_corrupt),
         TEST(random_damage_never_gives_more_than_an_error),
     };

@@ -384,6 +384,37 @@ static void the_same_seed_crashes_alike_and_another_one_otherwise(void **state) 
     assert_true(different > 10);
 }
 
+/* Three sectors written behind an empty end: each kept, gone, cut, zeros, or garbage. */
+static void random_crashes_tear_hollow_and_leave_garbage(void **state) {
+    (void)state;
+    mr_file *file = durable_file("a", "");
+    char text[3 * MR_SIM_SECTOR_BYTES + 1];
+    memset(text, 'y', sizeof text);
+    text[sizeof text - 1] = '\0';
+    write_text(file, 0, text);
+    mr_file_close(file);
+    int torn = 0;
+    int hollow = 0;
+    int garbage = 0;
+    for (uint64_t seed = 0; seed < 400; seed++) {
+        mr_sim_disk *other = mr_sim_disk_clone(sim);
+        mr_sim_disk_crash(other, (mr_sim_crash){MR_SIM_RANDOM, seed});
+        mr_buf content = {0};
+        OK(mr_sim_disk_content(other, MR_SIM_CURRENT, "a", &content));
+        torn += content.len % MR_SIM_SECTOR_BYTES != 0;
+        if (content.len > 2) {
+            const uint8_t *last = content.data + content.len - 2;
+            hollow += last[0] == 0 && last[1] == 0;
+            garbage += last[0] != 0 && last[0] != 'y' && last[1] != 0 && last[1] != 'y';
+        }
+        mr_buf_deinit(&content);
+        mr_sim_disk_destroy(other);
+    }
+    assert_true(torn > 0);
+    assert_true(hollow > 0);
+    assert_true(garbage > 0);
+}
+
 static void handles_and_locks_from_before_a_crash_are_dead(void **state) {
     (void)state;
     mr_file *file = durable_file("a", "1");
@@ -401,6 +432,9 @@ static void handles_and_locks_from_before_a_crash_are_dead(void **state) {
     mr_file *third;
     assert_int_equal(mr_disk_lock(disk, "LOCK", &third, NULL), MR_FENCED);
     mr_disk_unlock(second);
+    OK(mr_disk_lock(disk, "LOCK", &third, NULL));
+    crash(MR_SIM_PROC_KILL, 0);
+    mr_disk_unlock(third);
     OK(mr_disk_lock(disk, "LOCK", &third, NULL));
     mr_disk_unlock(third);
     mr_file_close(file);
@@ -604,6 +638,8 @@ static void a_reservation_survives_only_if_synced(void **state) {
     OK(mr_disk_sync(file, NULL));
     OK(mr_disk_allocate(file, 0, 200, NULL));
     assert_int_equal(mr_sim_disk_used_bytes(sim), 200);
+    OK(mr_disk_truncate(file, 1, NULL)); /* gives back what was reserved behind it */
+    assert_int_equal(mr_sim_disk_used_bytes(sim), 1);
     mr_file_close(file);
     crash(MR_SIM_LOSE_ALL, 0);
     assert_int_equal(mr_sim_disk_used_bytes(sim), 100);
@@ -780,6 +816,7 @@ int main(void) {
         TEST(many_changes_are_tried_in_a_bounded_spread),
         TEST(every_variant_is_possible_and_single_losses_are_single),
         TEST(the_same_seed_crashes_alike_and_another_one_otherwise),
+        TEST(random_crashes_tear_hollow_and_leave_garbage),
         TEST(handles_and_locks_from_before_a_crash_are_dead),
         TEST(power_goes_at_every_operation_of_a_script),
         TEST(mutations_and_reads_are_counted_apart),
