@@ -164,6 +164,10 @@ mr_connector_result mr_file_make_dirs(const mr_connector_host *host, const char 
                                       size_t err_bytes) {
     mr_connector_result result =
         dir[0] == '\0' ? MR_CONNECTOR_OK : host->make_dir(host->self, dir, err, err_bytes);
+    if (result == MR_CONNECTOR_EXISTS) {
+        return mr_file_fail(MR_CONNECTOR_INVALID, err, err_bytes,
+                            "%s: a file or a link stands where a directory is needed", dir);
+    }
     char *at = strdup(dir);
     if (at == NULL) {
         return mr_file_fail(MR_CONNECTOR_FAILED, err, err_bytes, "out of memory");
