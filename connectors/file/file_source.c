@@ -227,7 +227,7 @@ void mr_file_source_close(void *self) {
 
 /* ---- reading ---- */
 
-/* Reads on behind the buffer. *got == 0: the file ends here for now. */
+/* Reads on behind the buffer. *got == 0: the end of the file. */
 static mr_connector_result fill(file_source *source, size_t chunk_bytes, size_t *got, char *err,
                                 size_t err_bytes) {
     if (source->cap - source->len < chunk_bytes) {
