@@ -34,12 +34,16 @@ static bool never_was(const mr_row *row) {
            row->state[MR_IMAGE_COMMITTED] == MR_IMAGE_NONE && row->stored == MR_ROW_STORED_NO;
 }
 
+static bool is_for_changelog(const mr_writeback *table, const mr_row *row) {
+    return !mr_horizon_covers(&table->horizon_sealed, mr_row_key(row)) && !never_was(row);
+}
+
 bool mr_writeback_next_sealed(mr_writeback *table, size_t *cursor, mr_bytes *key, mr_bytes *value) {
     MR_ASSERT(table->is_sealed);
     while (*cursor < table->sealed.count) {
         const mr_row *row = table->sealed.rows[*cursor];
         *cursor += 1;
-        if (mr_horizon_covers(&table->horizon_sealed, mr_row_key(row)) || never_was(row)) {
+        if (!is_for_changelog(table, row)) {
             continue;
         }
         *key = mr_row_key(row);
@@ -68,8 +72,10 @@ static void row_committed(mr_writeback *table, mr_row *row) {
 }
 
 static void commit_row(mr_writeback *table, mr_row *row) {
-    table->committed_bytes += row->key_len + row->image[MR_IMAGE_SEALED].len;
-    table->uncommitted_bytes -= row->key_len + row->image[MR_IMAGE_SEALED].len;
+    uint64_t bytes = row->key_len + row->image[MR_IMAGE_SEALED].len;
+    /* What a restart would not replay is nothing to spill for: a spill would have no end. */
+    table->committed_bytes += is_for_changelog(table, row) ? bytes : 0;
+    table->uncommitted_bytes -= bytes;
     mr_writeback_image_drop(table, row, MR_IMAGE_COMMITTED);
     row->image[MR_IMAGE_COMMITTED] = row->image[MR_IMAGE_SEALED];
     row->state[MR_IMAGE_COMMITTED] = row->state[MR_IMAGE_SEALED];
