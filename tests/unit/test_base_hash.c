@@ -43,6 +43,23 @@ static void hardware_and_tables_agree_at_every_length_and_split(void **state) {
     }
 }
 
+/* Long texts go through several strands: lengths and starts around their borders. */
+static void hardware_and_tables_agree_on_long_texts(void **state) {
+    (void)state;
+    static uint8_t data[20000];
+    mr_prng prng = mr_prng_seeded(2);
+    for (size_t i = 0; i < sizeof data; i++) {
+        data[i] = (uint8_t)mr_prng_next(&prng);
+    }
+    for (size_t base = 1024; base + 20 < sizeof data; base += 1024) {
+        for (size_t len = base - 9; len < base + 10; len++) {
+            size_t start = len % 11;
+            assert_int_equal(mr_crc32c(7, data + start, len),
+                             mr_crc32c_portable(7, data + start, len));
+        }
+    }
+}
+
 /* The values of Kafka's own UtilsTest.testMurmur2. */
 static void murmur2_is_the_java_clients(void **state) {
     (void)state;
@@ -89,6 +106,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crc32c_gives_the_published_values),
         cmocka_unit_test(hardware_and_tables_agree_at_every_length_and_split),
+        cmocka_unit_test(hardware_and_tables_agree_on_long_texts),
         cmocka_unit_test(murmur2_is_the_java_clients),
         cmocka_unit_test(hash64_spreads_short_keys),
         cmocka_unit_test(hash64_looks_at_every_byte_and_the_length),
