@@ -11,7 +11,9 @@ typedef struct mr_settings_key {
     const char *choices;
 } mr_settings_key;
 
-/* Values in the order written, texts owned by caller (mr_settings_list_free); lists repeat the name. */
-mr_status mr_settings_parse(mr_bytes text, const mr_settings_key *keys, size_t keys_count, mr_diagnostics *diagnostics,
-                            mr_setting **out, size_t *count_out) MR_CHECKED;
+/* Values in the order written, texts owned by caller (mr_settings_list_free); lists repeat the
+ * name. */
+mr_status mr_settings_parse(mr_bytes text, const mr_settings_key *keys, size_t keys_count,
+                            mr_diagnostics *diagnostics, mr_setting **out,
+                            size_t *count_out) MR_CHECKED;
 void mr_settings_list_free(mr_setting *settings, size_t count);

@@ -10,10 +10,10 @@ typedef struct mr_header {
 } mr_header;
 
 typedef struct mr_record {
-    int64_t offset;       /* set when read; ignored when written */
+    int64_t offset; /* set when read; ignored when written */
     int64_t timestamp_ms;
-    mr_bytes key;         /* null: no key */
-    mr_bytes value;       /* null: no value (a tombstone) */
+    mr_bytes key;   /* null: no key */
+    mr_bytes value; /* null: no value (a tombstone) */
     const mr_header *headers;
     size_t headers_count;
 } mr_record;
