@@ -486,6 +486,25 @@ void mr_model_store_destroy(mr_model_store *model) {
     mr_free(model);
 }
 
+mr_model_store *mr_model_store_clone(const mr_model_store *model) {
+    mr_model_store *clone = mr_model_store_create(0);
+    clone->prng = model->prng;
+    clone->stalls_percent = model->stalls_percent;
+    for (size_t i = 0; i < model->directories_count; i++) {
+        const model_directory *from = model->directories[i];
+        MR_ASSERT(!from->is_open);
+        model_directory *to = directory_add(clone, from->name);
+        to->exists = from->exists;
+        for (size_t k = 0; k < from->families_count; k++) {
+            MR_ASSERT(from->families[k]->unflushed_count == 0);
+            model_family *family = family_find_or_add(to, from->families[k]->name);
+            rows_copy(&family->durable, &from->families[k]->durable);
+            rows_copy(&family->current, &from->families[k]->current);
+        }
+    }
+    return clone;
+}
+
 /* ---- the crash, and what checkers see ---- */
 
 static size_t batches_kept(mr_model_store *model, const model_family *family, mr_model_crash kind) {

@@ -16,6 +16,8 @@ typedef struct mr_model_store mr_model_store; /* the stores of one data director
 
 mr_model_store *mr_model_store_create(uint64_t seed);
 void mr_model_store_destroy(mr_model_store *model); /* all stores closed */
+/* The same content, no store open: as after mr_model_store_crash, which must have been called. */
+mr_model_store *mr_model_store_clone(const mr_model_store *model);
 mr_store_factory mr_model_store_factory(mr_model_store *model);
 
 /* Loses unflushed batches. Stores still open answer MR_UNAVAILABLE from now on; close them. */

@@ -1,0 +1,11 @@
+# The whole program on one thread over the simulated disk; the oracle's runner; the crash campaigns.
+add_library(mr_job_world STATIC ${CMAKE_CURRENT_LIST_DIR}/job_world.c
+    ${CMAKE_CURRENT_LIST_DIR}/job_world_state.c)
+target_link_libraries(mr_job_world PUBLIC mr_app mr_model_store mr_sim_disk)
+add_library(mr_disk_log STATIC ${CMAKE_CURRENT_LIST_DIR}/disk_log.c)
+target_link_libraries(mr_disk_log PUBLIC mr_sim_disk PRIVATE PkgConfig::ZSTD)
+add_library(mr_state_check STATIC ${CMAKE_CURRENT_LIST_DIR}/state_check.c)
+target_link_libraries(mr_state_check PUBLIC mr_job_world mr_disk_log)
+add_executable(sim_job ${CMAKE_CURRENT_LIST_DIR}/sim_job.c)
+target_link_libraries(sim_job PRIVATE mr_state_check)
+set_target_properties(sim_job PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
