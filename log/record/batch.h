@@ -48,6 +48,11 @@ static inline int64_t mr_batch_last_offset(const mr_batch_info *info) {
 
 /* ---- building ---- */
 
+typedef enum mr_batch_crc {
+    MR_BATCH_CRC_NOW,
+    MR_BATCH_CRC_LATER, /* not a batch before mr_batch_set_producer, which computes it anyway */
+} mr_batch_crc;
+
 typedef struct mr_batch_config {
     mr_codec codec;
     int zstd_level;      /* 1 by default; only for MR_CODEC_ZSTD */
@@ -55,6 +60,7 @@ typedef struct mr_batch_config {
     int64_t producer_id; /* -1: none */
     int16_t producer_epoch;
     int32_t base_sequence;
+    mr_batch_crc crc;
 } mr_batch_config;
 
 typedef struct mr_batch_builder mr_batch_builder;

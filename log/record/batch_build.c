@@ -159,6 +159,13 @@ static void seal(uint8_t *batch, size_t size_bytes) {
     mr_put_be32(batch + 17, mr_crc32c(0, batch + CRC_FROM, size_bytes - CRC_FROM));
 }
 
+static void put_producer(uint8_t *batch, int64_t producer_id, int16_t producer_epoch,
+                         int32_t base_sequence) {
+    mr_put_be64(batch + 43, (uint64_t)producer_id);
+    mr_put_be16(batch + 51, (uint16_t)producer_epoch);
+    mr_put_be32(batch + 53, (uint32_t)base_sequence);
+}
+
 /* Appends header and compressed records; the header's fields are filled in by the caller. */
 static void put_compressed(mr_batch_builder *builder, int level, mr_buf *out) {
     if (!builder->zstd) {
@@ -201,8 +208,10 @@ void mr_batch_builder_finish(mr_batch_builder *builder, const mr_batch_config *c
     mr_put_be64(batch + 27, (uint64_t)builder->base_timestamp_ms);
     mr_put_be64(batch + 35, (uint64_t)builder->max_timestamp_ms);
     mr_put_be32(batch + 57, (uint32_t)builder->count);
-    mr_batch_set_producer(batch, size_bytes, config->producer_id, config->producer_epoch,
-                          config->base_sequence);
+    put_producer(batch, config->producer_id, config->producer_epoch, config->base_sequence);
+    if (config->crc == MR_BATCH_CRC_NOW) {
+        seal(batch, size_bytes);
+    }
     mr_batch_builder_reset(builder);
 }
 
@@ -214,8 +223,6 @@ void mr_batch_assign(uint8_t *batch, int64_t base_offset, int32_t leader_epoch) 
 void mr_batch_set_producer(uint8_t *batch, size_t size_bytes, int64_t producer_id,
                            int16_t producer_epoch, int32_t base_sequence) {
     MR_ASSERT(size_bytes >= MR_BATCH_HEADER_BYTES);
-    mr_put_be64(batch + 43, (uint64_t)producer_id);
-    mr_put_be16(batch + 51, (uint16_t)producer_epoch);
-    mr_put_be32(batch + 53, (uint32_t)base_sequence);
+    put_producer(batch, producer_id, producer_epoch, base_sequence);
     seal(batch, size_bytes);
 }

@@ -22,7 +22,8 @@ static const mr_machine_rule commit_rules[COMMIT_STATES] = {
 /* What goes to one partition. */
 typedef struct commit_part {
     mr_partition_id partition;
-    mr_buf batches;            /* finished, without producer */
+    mr_buf batches;            /* finished, without producer and CRC */
+    mr_shared *sent;           /* of the last submitted transaction; its memory is used again */
     mr_batch_builder *builder; /* single records (changelog, marks, positions) */
     int64_t offset_last;       /* of the last decided transaction; -1: nothing was written */
     bool used;
@@ -62,6 +63,7 @@ void mr_commit_destroy(mr_commit *commit) {
     }
     for (size_t i = 0; i < commit->parts_count; i++) {
         mr_buf_deinit(&commit->parts[i]->batches);
+        mr_shared_unref(commit->parts[i]->sent);
         mr_batch_builder_destroy(commit->parts[i]->builder);
         mr_free(commit->parts[i]);
     }
@@ -74,10 +76,24 @@ void mr_commit_destroy(mr_commit *commit) {
     mr_free(commit);
 }
 
+/* The memory of the last transaction, unless the log still holds it. */
+static void take_back(commit_part *part) {
+    if (!part->sent) {
+        return;
+    }
+    if (part->batches.data) {
+        mr_shared_unref(part->sent);
+    } else {
+        mr_shared_back_to_buf(part->sent, &part->batches);
+    }
+    part->sent = NULL;
+}
+
 void mr_commit_begin(mr_commit *commit) {
     MR_ASSERT(commit->machine.state == COMMIT_OPEN);
     for (size_t i = 0; i < commit->parts_count; i++) {
         commit_part *part = commit->parts[i];
+        take_back(part);
         mr_buf_clear(&part->batches);
         if (part->builder) {
             mr_batch_builder_reset(part->builder);
@@ -114,7 +130,8 @@ static void finish_records(mr_commit *commit, commit_part *part) {
                               .attributes = MR_ATTRIBUTE_TRANSACTIONAL,
                               .producer_id = -1,
                               .producer_epoch = -1,
-                              .base_sequence = -1};
+                              .base_sequence = -1,
+                              .crc = MR_BATCH_CRC_LATER};
     size_t before = part->batches.len;
     mr_batch_builder_finish(part->builder, &config, &part->batches);
     commit->bytes += part->batches.len - before;
@@ -124,8 +141,14 @@ static void add_batches(void *arg, const mr_outbox_part *added) {
     mr_commit *commit = arg;
     commit_part *part = part_of(commit, added->partition);
     finish_records(commit, part);
-    mr_buf_put_bytes(&part->batches, added->batches);
-    commit->bytes += added->batches.len;
+    commit->bytes += added->batches->len;
+    if (part->batches.len == 0) {
+        mr_buf swapped = part->batches;
+        part->batches = *added->batches;
+        *added->batches = swapped;
+        return;
+    }
+    mr_buf_put_bytes(&part->batches, mr_buf_view(added->batches));
 }
 
 void mr_commit_add_outbox(mr_commit *commit, mr_outbox *outbox) {
@@ -188,20 +211,19 @@ static mr_status init_producer(mr_commit *commit) {
 static mr_shared *stamp(mr_commit *commit, commit_part *part, int16_t epoch) {
     finish_records(commit, part);
     MR_ASSERT(part->batches.len > 0);
-    mr_shared *shared = mr_shared_create(part->batches.len);
-    memcpy(shared->data, part->batches.data, part->batches.len);
-    shared->len = part->batches.len;
+    mr_buf *batches = &part->batches;
     int32_t sequence = 0;
-    for (size_t at = 0; at < shared->len;) {
+    for (size_t at = 0; at < batches->len;) {
         mr_batch_info info;
-        mr_status status = mr_batch_peek(mr_bytes_of(shared->data + at, shared->len - at), &info);
+        mr_status status = mr_batch_peek(mr_bytes_of(batches->data + at, batches->len - at), &info);
         MR_ASSERT(status == MR_OK);
-        mr_batch_set_producer(shared->data + at, info.size_bytes, commit->producer_id, epoch,
+        mr_batch_set_producer(batches->data + at, info.size_bytes, commit->producer_id, epoch,
                               sequence);
         sequence += info.records_count;
         at += info.size_bytes;
     }
-    return shared;
+    part->sent = mr_shared_of_buf(batches);
+    return mr_shared_ref(part->sent);
 }
 
 static void fill_txn(mr_commit *commit) {
@@ -245,6 +267,9 @@ mr_status mr_commit_submit(mr_commit *commit, int64_t wall_ms) {
     if (status != MR_OK) {
         for (size_t i = 0; i < commit->txn.parts_count; i++) {
             mr_shared_unref(commit->txn.parts[i].batches);
+        }
+        for (size_t i = 0; i < commit->parts_count; i++) {
+            take_back(commit->parts[i]); /* to be stamped again */
         }
         request->txn = NULL;
         mr_log_client_recycle(commit->client, request);

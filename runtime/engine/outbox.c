@@ -67,6 +67,7 @@ static void finish_batch(mr_outbox *outbox, const outbox_topic *topic, outbox_la
         .producer_id = -1,
         .producer_epoch = -1,
         .base_sequence = -1,
+        .crc = MR_BATCH_CRC_LATER,
     };
     size_t before = lane->finished.len;
     outbox->open_bytes -= mr_batch_builder_bytes(lane->builder);
@@ -186,7 +187,7 @@ void mr_outbox_take(mr_outbox *outbox, void (*visit)(void *arg, const mr_outbox_
                 finish_batch(outbox, topic, lane);
             }
             mr_outbox_part part = {.partition = topic->config.partition_first + (uint32_t)p,
-                                   .batches = mr_buf_view(&lane->finished)};
+                                   .batches = &lane->finished};
             visit(arg, &part);
         }
     }

@@ -38,10 +38,11 @@ void mr_outbox_set_keyless(mr_outbox *outbox, uint32_t topic, uint64_t counter);
 size_t mr_outbox_bytes(const mr_outbox *outbox);
 uint64_t mr_outbox_records(const mr_outbox *outbox); /* since the last take */
 
-/* Everything added so far, as finished batches without producer; the outbox is empty afterwards. */
+/* Everything added so far, as finished batches without producer and CRC; the outbox is empty
+ * afterwards. */
 typedef struct mr_outbox_part {
     mr_partition_id partition;
-    mr_bytes batches; /* back to back; borrowed until the visit returns */
+    mr_buf *batches; /* back to back; until the visit returns, which may swap it for another */
 } mr_outbox_part;
 void mr_outbox_take(mr_outbox *outbox, void (*visit)(void *arg, const mr_outbox_part *part),
                     void *arg);

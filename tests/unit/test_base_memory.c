@@ -85,6 +85,24 @@ static void arena_copies_keep_null_and_have_readable_padding(void **state) {
     mr_arena_destroy(arena);
 }
 
+static void shared_bytes_go_back_to_a_buffer_that_is_alone(void **state) {
+    (void)state;
+    mr_buf buf = {0};
+    mr_buf_put_text(&buf, "abc");
+    const uint8_t *memory = buf.data;
+    mr_shared *shared = mr_shared_of_buf(&buf);
+    assert_null(buf.data);
+    assert_ptr_equal(shared->data, memory);
+    assert_int_equal(shared->len, 3);
+    mr_shared *other = mr_shared_ref(shared);
+    mr_shared_back_to_buf(shared, &buf);
+    assert_null(buf.data); /* somebody else reads it */
+    mr_shared_back_to_buf(other, &buf);
+    assert_ptr_equal(buf.data, memory);
+    assert_true(mr_bytes_equal(mr_buf_view(&buf), mr_bytes_text("abc")));
+    mr_shared_unref(mr_shared_of_buf(&buf));
+}
+
 static void shared_bytes_live_until_the_last_reference(void **state) {
     (void)state;
     mr_shared *shared = mr_shared_create(3);
@@ -108,6 +126,7 @@ int main(void) {
         cmocka_unit_test(a_reset_arena_is_filled_again_without_new_blocks),
         cmocka_unit_test(arena_copies_keep_null_and_have_readable_padding),
         cmocka_unit_test(shared_bytes_live_until_the_last_reference),
+        cmocka_unit_test(shared_bytes_go_back_to_a_buffer_that_is_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
