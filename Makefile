@@ -18,9 +18,8 @@ test: $(BUILD)/build.ninja
 	@cmake --build $(BUILD) -j $(JOBS)
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
-bench: $(BUILD)/build.ninja
-	@cmake --build $(BUILD) -j $(JOBS)
-	@bench/run $(BUILD)
+bench: build
+	@bench/run --build $(BUILD)
 
 format:
 	@git ls-files -z '*.c' '*.h' '*.cpp' | xargs -0 clang-format -i
