@@ -43,13 +43,13 @@ static void pool_give(mr_value_pool *pool, mr_json_parser *parser) {
 void mr_value_init(mr_value *value, mr_value_pool *pool, mr_datum datum) {
     MR_ASSERT(pool != NULL || (datum.kind != MR_DATUM_RAW && datum.kind != MR_DATUM_JSON));
     bool raw = datum.kind == MR_DATUM_RAW;
-    *value = (mr_value){
-        .datum = datum,
-        .raw = raw ? datum : MR_DATUM_OF_NIL,
-        .touched = !raw && datum.kind != MR_DATUM_JSON,
-        .pool = pool,
-        .generation = pool != NULL ? ++pool->generation : 0,
-    };
+    value->datum = datum;
+    value->raw = raw ? datum : MR_DATUM_OF_NIL;
+    value->touched = !raw && datum.kind != MR_DATUM_JSON;
+    value->root = (mr_json){0};
+    value->parser = NULL;
+    value->pool = pool;
+    value->generation = pool != NULL ? ++pool->generation : 0;
 }
 
 void mr_value_deinit(mr_value *value) {
