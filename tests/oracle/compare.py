@@ -1,0 +1,132 @@
+"""Results against the model's, and results of two runs against each other."""
+import collections
+import re
+
+ASIDE = ("millrace-cause", "millrace-step", "millrace-line", "millrace-origin")
+
+
+class Mismatch(Exception):
+    pass
+
+
+def frozen(v):
+    """Hashable, and telling 1 from 1.0 from true; fields in their order."""
+    if isinstance(v, dict):
+        return ("object",) + tuple((k, frozen(x)) for k, x in v.items())
+    if isinstance(v, list):
+        return ("array",) + tuple(frozen(x) for x in v)
+    return (type(v).__name__, v)
+
+
+def row_of(key, value, ts, headers):
+    return (frozen(key), frozen(value), ts, tuple(sorted(headers.items())))
+
+
+class Actual:
+    """A printed record. row: what the model knows of it; whole: what two runs must agree on."""
+
+    def __init__(self, record):
+        headers = dict(record["headers"])
+        self.part = record["partition"]
+        self.aside = ASIDE[0] in headers
+        aside = [headers.pop(name, None) for name in ASIDE]
+        if self.aside and None in aside:
+            raise Mismatch(f"headers are missing: {record}")
+        # Offsets differ between runs: transaction markers take some too.
+        origin = re.sub(r"@\d+$", "", aside[3]) if self.aside else None
+        from_file = origin is not None and "[" not in origin
+        ts = None if from_file else record["ts"]
+        self.row = row_of(record["key"], record["value"], ts, headers)
+        self.whole = (self.row, self.aside, tuple(aside[:3]), origin)
+
+
+def row_of_out(out):
+    return row_of(out.key, out.value, out.ts, out.headers)
+
+
+def by_part(items):
+    parts = collections.defaultdict(list)
+    for item in items:
+        parts[item.part].append(item)
+    return parts
+
+
+def is_sequence(outs):
+    """One step of one task wrote all of them, in an order that is the same in every run."""
+    return len({(o.site, o.task) for o in outs}) <= 1 and all(o.exact and not o.updates
+                                                             for o in outs)
+
+
+def is_repeatable(outs):
+    """The tasks of one place wrote them: no model of their order, but every run has the same."""
+    return len({(o.place, o.task) for o in outs}) <= 1 and all(o.exact and not o.updates
+                                                              for o in outs)
+
+
+def explain(where, want, got):
+    for i, (a, b) in enumerate(zip(want, got)):
+        if a != b:
+            return f"{where}: record {i}\n   wanted {a}\n   got    {b}"
+    return f"{where}: {len(want)} records wanted, {len(got)} got; the first extra one: " \
+           f"{(want[len(got):] or got[len(want):])[0]}"
+
+
+def check_bag(where, want, got):
+    missing = collections.Counter(want) - collections.Counter(got)
+    extra = collections.Counter(got) - collections.Counter(want)
+    if missing or extra:
+        raise Mismatch(f"{where}: {sum(missing.values())} missing, {sum(extra.values())} extra\n"
+                       f"   missing {list(missing)[:2]}\n   extra   {list(extra)[:2]}")
+
+
+def check_updates(where, outs, actuals):
+    """Results that replace each other: as many, and the same last one for each key."""
+    def last(rows):
+        return {row[0]: row for row in rows}
+    want, got = [row_of_out(o) for o in outs], [a.row for a in actuals]
+    check_bag(where + " (keys)", [r[0] for r in want], [r[0] for r in got])
+    check_bag(where + " (last of each key)", list(last(want).values()), list(last(got).values()))
+
+
+def check_topic(topic, outs, actuals):
+    """Returns the number of records compared in order."""
+    for a in actuals:
+        if a.aside and not any(o.aside for o in outs):
+            raise Mismatch(f"{topic}: an error record where none is wanted: {a.whole}")
+    if any(o.updates for o in outs):
+        check_updates(topic, outs, actuals)
+        return 0
+    if any(o.part is None for o in outs):
+        check_bag(topic, [(o.aside, row_of_out(o)) for o in outs],
+                  [(a.aside, a.row) for a in actuals])
+        return 0
+    ordered, parts = 0, by_part(actuals)
+    wanted = by_part(outs)
+    for part in sorted(set(parts) | set(wanted)):
+        where = f"{topic}[{part}]"
+        want = [(o.aside, row_of_out(o)) for o in wanted[part]]
+        got = [(a.aside, a.row) for a in parts[part]]
+        if is_sequence(wanted[part]):
+            if want != got:
+                raise Mismatch(explain(where, want, got))
+            ordered += len(want)
+        else:
+            check_bag(where, want, got)
+    return ordered
+
+
+def check_repeat(topic, outs, first, second):
+    """Two runs of one plan: the same sequences where promise 3 says so."""
+    if any(o.part is None for o in outs) and len({(o.place, o.task) for o in outs}) > 1:
+        return 0
+    wanted = by_part(outs)
+    a, b, compared = by_part(first), by_part(second), 0
+    for part in sorted(set(a) | set(b)):
+        known = wanted[part] if all(o.part is not None for o in outs) else outs
+        if not is_repeatable(known):
+            continue
+        one, two = [x.whole for x in a[part]], [x.whole for x in b[part]]
+        if one != two:
+            raise Mismatch(explain(f"{topic}[{part}]: two runs differ", one, two))
+        compared += len(one)
+    return compared
