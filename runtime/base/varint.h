@@ -17,8 +17,14 @@ void mr_buf_put_varint(mr_buf *buf, int64_t value);
  * groups (80 00 for 0) are accepted within the ten bytes. */
 uint64_t mr_reader_uvarint_long(mr_reader *r);
 static inline uint64_t mr_reader_uvarint(mr_reader *r) {
-    if (r->at != r->end && *r->at < 0x80) {
+    size_t left = mr_reader_left(r);
+    if (left > 0 && r->at[0] < 0x80) {
         return *r->at++;
+    }
+    if (left > 1 && r->at[1] < 0x80) { /* lengths of records and values, mostly */
+        uint64_t value = (uint64_t)(r->at[0] & 0x7f) | (uint64_t)r->at[1] << 7;
+        r->at += 2;
+        return value;
     }
     return mr_reader_uvarint_long(r);
 }

@@ -198,7 +198,8 @@ static mr_status negate(mr_datum *top) {
     return MR_AGAIN;
 }
 
-/* What pops: top is the last operand and, with depth one less, the result goes below it. */
+/* What pops: top is the last operand and, with depth one less, the result goes below it: in place
+ * of the first operand, which compare and compute have read by then. */
 static mr_status reduce(mr_expr_opcode opcode, mr_datum *stack, uint32_t *depth) {
     mr_datum *top = &stack[*depth - 1];
     if (opcode == MR_EXPR_NOT) {
@@ -209,15 +210,9 @@ static mr_status reduce(mr_expr_opcode opcode, mr_datum *stack, uint32_t *depth)
         return negate(top);
     }
     MR_ASSERT(*depth >= 2);
-    mr_datum result;
-    mr_status status = opcode >= MR_EXPR_EQ && opcode <= MR_EXPR_GE
-                           ? compare(opcode, top - 1, top, &result)
-                           : compute(opcode, top - 1, top, &result);
-    if (status == MR_OK) {
-        top[-1] = result;
-        *depth -= 1;
-    }
-    return status;
+    *depth -= 1;
+    return opcode >= MR_EXPR_EQ && opcode <= MR_EXPR_GE ? compare(opcode, top - 1, top, top - 1)
+                                                        : compute(opcode, top - 1, top, top - 1);
 }
 
 mr_status mr_expr_eval(const mr_expr *expr, mr_scope *scope, mr_datum *out, mr_err *err) {
