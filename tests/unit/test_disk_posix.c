@@ -95,8 +95,8 @@ static void each_way_of_opening_keeps_its_promise(void **state) {
 
 static void no_name_leaves_the_root(void **state) {
     (void)state;
-    static const char *const bad[] = {"/no-such-root/x", "../x", "..", "a/../../x",
-                                      "a//b",        "a/",   ".",  "./a"};
+    static const char *const bad[] = {
+        "/no-such-root/x", "../x", "..", "a/../../x", "a//b", "a/", ".", "./a"};
     mr_file *file;
     mr_disk_info info;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -111,7 +111,8 @@ static void no_name_leaves_the_root(void **state) {
 
 static void symbolic_links_out_of_the_root_are_refused(void **state) {
     (void)state;
-    /* The links lead to an empty directory of this test's own: a disk that follows them does no harm. */
+    /* The links lead to an empty directory of this test's own: a disk that follows them does no
+     * harm. */
     char outside[64] = "/tmp/test_disk_posix_outside.XXXXXX";
     assert_non_null(mkdtemp(outside));
     char path[128];
