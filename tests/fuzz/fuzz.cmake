@@ -1,9 +1,11 @@
 # Fuzz targets: clang and -DMR_FUZZ=ON. mr_fuzz_target(name LIBS...): tests/fuzz/fuzz_<name>.c.
+add_custom_target(fuzzers) # all of them, and nothing else: `cmake --build --preset fuzz --target fuzzers`
 function(mr_fuzz_target name)
     if(MR_FUZZ)
         add_executable(fuzz_${name} fuzz/fuzz_${name}.c)
         target_link_libraries(fuzz_${name} PRIVATE mr_warnings ${ARGN})
         target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+        add_dependencies(fuzzers fuzz_${name})
     endif()
 endfunction()
 
