@@ -42,6 +42,14 @@ typedef struct mr_err {
     char message[MR_ERR_BYTES_MAX];
 } mr_err;
 
+/* An err that tells nothing yet, as {0}: where there is one for each record, clearing the whole
+ * message would be felt. */
+static inline void mr_err_clear(mr_err *err) {
+    err->status = MR_OK;
+    err->sys = 0;
+    err->message[0] = '\0';
+}
+
 /* "OK", "NOT_FOUND", ... static. */
 const char *mr_status_name(mr_status status);
 /* The text of the table above; static. */

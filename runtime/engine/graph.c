@@ -111,7 +111,8 @@ static mr_status run_filter(mr_graph *graph, const mr_node *node, const graph_vi
     mr_scope scope;
     mr_graph_scope(graph, view, &scope);
     mr_datum result;
-    mr_err err = {0};
+    mr_err err;
+    mr_err_clear(&err);
     mr_status status =
         mr_code_eval(node->filter.code, &scope, graph->config.script, graph->arena, &result, &err);
     if (status != MR_OK) {
@@ -146,7 +147,8 @@ static mr_status forward_value(mr_graph *graph, const mr_node *node, const graph
 
 static mr_status run_map(mr_graph *graph, const mr_node *node, const graph_view *view) {
     mr_datum result;
-    mr_err err = {0};
+    mr_err err;
+    mr_err_clear(&err);
     mr_status status = eval_either(graph, node->map.code, node->map.template, view, &result, &err);
     if (status != MR_OK) {
         return mr_graph_fail_record(graph, node, view, status, &err);
@@ -158,7 +160,8 @@ static mr_status run_set(mr_graph *graph, const mr_node *node, const graph_view 
     mr_scope scope;
     mr_graph_scope(graph, view, &scope);
     mr_datum result;
-    mr_err err = {0};
+    mr_err err;
+    mr_err_clear(&err);
     mr_status status = mr_set_eval(node->set.items, node->set.items_count, &scope,
                                    graph->config.script, graph->arena, &result, &err);
     if (status != MR_OK) {
@@ -169,7 +172,8 @@ static mr_status run_set(mr_graph *graph, const mr_node *node, const graph_view 
 
 static mr_status run_rekey(mr_graph *graph, const mr_node *node, const graph_view *view) {
     mr_datum result;
-    mr_err err = {0};
+    mr_err err;
+    mr_err_clear(&err);
     mr_status status =
         eval_either(graph, node->rekey.code, node->rekey.template, view, &result, &err);
     if (status != MR_OK) {
@@ -218,7 +222,8 @@ static mr_status run_flat_map(mr_graph *graph, const mr_node *node, const graph_
     mr_graph_scope(graph, view, &scope);
     mr_script_item *items = NULL;
     size_t count = 0;
-    mr_err err = {0};
+    mr_err err;
+    mr_err_clear(&err);
     mr_script *script = graph->config.script;
     mr_status status = script->ops->eval_list(script, node->flat_map.code, &scope, graph->arena,
                                               &items, &count, &err);
@@ -232,7 +237,8 @@ static mr_status run_flat_map(mr_graph *graph, const mr_node *node, const graph_
 }
 
 static mr_status run_to_sink(mr_graph *graph, const mr_node *node, const graph_view *view) {
-    mr_err err = {0};
+    mr_err err;
+    mr_err_clear(&err);
     mr_status status = mr_value_touch(view->value, &err);
     mr_buf_clear(&graph->value);
     if (status == MR_OK && view->value->datum.kind == MR_DATUM_NIL) {

@@ -67,7 +67,8 @@ static mr_status emit_row(mr_graph *graph, graph_node *state, mr_bytes key, mr_b
 }
 
 static mr_status aggregate_unwindowed(mr_graph *graph, graph_node *state, const graph_view *view) {
-    mr_err err = {0};
+    mr_err err;
+    mr_err_clear(&err);
     mr_bytes row = MR_BYTES_NULL;
     mr_status status = apply_to_row(state, mr_buf_view(&graph->key), &row, &err);
     graph_view out = *view;
@@ -167,7 +168,8 @@ static mr_status add_to_windows(mr_graph *graph, graph_node *state, const graph_
 
 mr_status mr_graph_aggregate(mr_graph *graph, graph_node *state, const graph_view *view) {
     const mr_node *node = state->node;
-    mr_err err = {0};
+    mr_err err;
+    mr_err_clear(&err);
     mr_scope scope;
     mr_graph_scope(graph, view, &scope);
     mr_status status = row_key(graph, view, &err);
@@ -300,7 +302,8 @@ mr_status mr_graph_close_due(mr_graph *graph, int64_t min_ms, uint32_t rows_max,
     graph->failure = failure;
     graph->rejected = false;
     graph->min_ms = min_ms;
-    mr_err err = {0};
+    mr_err err;
+    mr_err_clear(&err);
     uint32_t rows_left = rows_max;
     for (;;) {
         graph_node *state;

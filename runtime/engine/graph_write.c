@@ -222,7 +222,8 @@ static mr_status encode_part(mr_value *part, const mr_format *format, mr_buf *ou
 
 mr_status mr_graph_to_stream(mr_graph *graph, const mr_node *node, const graph_view *view) {
     const mr_plan_stream *to = &graph->config.plan->streams[node->to_stream.stream];
-    mr_err err = {0};
+    mr_err err;
+    mr_err_clear(&err);
     mr_record record = {.headers = view->headers, .headers_count = view->headers_count};
     mr_status status = writer_time(graph, to, view, &record.timestamp_ms, &err);
     if (status == MR_OK) {
@@ -361,7 +362,8 @@ static void fill_internal(const graph_view *view, mr_internal *internal) {
 mr_status mr_graph_to_repartition(mr_graph *graph, const mr_node *node, const graph_view *view) {
     uint32_t repartition = node->to_repartition.repartition;
     uint32_t topic = graph->config.repartition_topics[repartition];
-    mr_err err = {0};
+    mr_err err;
+    mr_err_clear(&err);
     mr_internal internal = {0};
     mr_record record = {.timestamp_ms = view->ts_ms};
     mr_status status = internal_key(graph, view, &err);
