@@ -9,8 +9,11 @@ struct mr_fetch_reader {
     mr_batch_reader *batches;
     mr_shared *bytes;
     size_t at;           /* of the next batch */
+    size_t batch_at;     /* of the one last looked at */
     int64_t offset;      /* the first one wanted */
     int64_t next_offset; /* to fetch on from */
+    int64_t segment_base;
+    uint64_t segment_position;
     mr_aborted *aborted;
     size_t aborted_count;
     size_t aborted_cap;
@@ -43,6 +46,8 @@ void mr_fetch_reader_open(mr_fetch_reader *reader, const mr_fetched *fetched) {
     reader->at = 0;
     reader->offset = fetched->offset > fetched->start ? fetched->offset : fetched->start;
     reader->next_offset = reader->offset;
+    reader->segment_base = fetched->segment_base;
+    reader->segment_position = fetched->segment_position;
     reader->in_batch = false;
     reader->broken = false;
     if (fetched->aborted_count > reader->aborted_cap) {
@@ -75,7 +80,11 @@ static bool is_aborted(const mr_fetch_reader *reader, const mr_batch_info *info)
 
 static mr_status corrupt(mr_fetch_reader *reader, mr_err *err, const char *what) {
     reader->broken = true;
-    return mr_err_set(err, MR_CORRUPT, "%s at offset %" PRId64, what, reader->next_offset);
+    return mr_err_set(err, MR_CORRUPT,
+                      "%s, at offset %" PRId64 ", in the segment file %020" PRId64
+                      ".log from byte %" PRIu64,
+                      what, reader->next_offset, reader->segment_base,
+                      reader->segment_position + reader->batch_at);
 }
 
 /* Opens the next batch that has records for the reader. MR_NOT_FOUND: none is left. */
@@ -83,6 +92,7 @@ static mr_status open_batch(mr_fetch_reader *reader, mr_err *err) {
     while (reader->bytes && reader->at < reader->bytes->len) {
         mr_bytes rest =
             mr_bytes_of(reader->bytes->data + reader->at, reader->bytes->len - reader->at);
+        reader->batch_at = reader->at;
         if (mr_batch_check(rest, &reader->info) != MR_OK) {
             return corrupt(reader, err, "a batch does not match its checksum");
         }

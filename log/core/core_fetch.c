@@ -121,6 +121,8 @@ static void answer(mr_log_core *core, mr_partition *partition, mr_parked_fetch *
     mr_log_request *request = fetch->request;
     fill_ends(request, partition);
     request->fetched.bytes = read;
+    request->fetched.segment_base = fetch->place.segment_base;
+    request->fetched.segment_position = fetch->place.position + cut->begin;
     mr_aborted *aborted = NULL;
     request->fetched.aborted_count =
         mr_fetch_aborted(partition, fetch->offset, cut->next_offset, &aborted);

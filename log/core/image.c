@@ -77,6 +77,8 @@ static mr_status fetch_batches(mr_disk *disk, mr_partition *partition, int64_t o
             memmove(read->data, read->data + cut.begin, cut.len);
             read->len = cut.len;
             out->bytes = read;
+            out->segment_base = place.segment_base;
+            out->segment_position = place.position + cut.begin;
             mr_fetch_remember(partition, cut.next_offset, place.segment_base,
                               place.position + cut.begin + cut.len);
             return MR_OK;

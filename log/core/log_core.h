@@ -107,6 +107,8 @@ typedef struct mr_fetched {
     int64_t offset; /* as asked */
     int64_t start;  /* the partition's first offset: if above `offset`, records were purged */
     int64_t stable_end;
+    int64_t segment_base;      /* where the bytes lie, for messages: the segment's first offset */
+    uint64_t segment_position; /* and the first byte in its file */
     const mr_aborted *aborted; /* owned by the request; sorted by offset_first */
     size_t aborted_count;
 } mr_fetched;

@@ -116,6 +116,20 @@ static mr_status visit_fetched(mr_log_view *view, const mr_fetched *fetched, int
     return MR_OK;
 }
 
+/* Which file it is that is broken: the reader knows the segment, we the directory. */
+static mr_status name_partition(const mr_log_view *view, mr_partition_id partition,
+                                mr_status status, mr_err *err) {
+    for (size_t i = 0; i < view->topics_count; i++) {
+        const mr_topic_description *topic = &view->topics[i];
+        if (partition >= topic->partition_first &&
+            partition - topic->partition_first < (uint32_t)topic->partitions) {
+            return mr_err_wrap(err, status, "log/%s-%u", topic->name,
+                               (unsigned)(partition - topic->partition_first));
+        }
+    }
+    return status;
+}
+
 mr_status mr_log_view_each(mr_log_view *view, mr_partition_id partition, int64_t offset,
                            mr_log_view_visit visit, void *arg, mr_err *err) {
     mr_log_offsets offsets;
@@ -135,6 +149,9 @@ mr_status mr_log_view_each(mr_log_view *view, mr_partition_id partition, int64_t
             status = visit_fetched(view, &fetched, &offset, visit, arg, err);
         }
         mr_shared_unref(fetched.bytes);
+    }
+    if (status == MR_CORRUPT) {
+        return name_partition(view, partition, status, err);
     }
     return status == MR_NOT_FOUND ? MR_OK : status;
 }

@@ -79,14 +79,18 @@ class Run(Case):
 
     def test_signals_commit_and_stop_within_a_second_and_the_next_run_goes_on(self):
         for number in (signal.SIGINT, signal.SIGTERM):
+            before = self.committed()
             child = self.start("run", "job.yaml", "--rate", "500")
-            self.wait_until("records are there", self.something_is_committed)
+            self.wait_until("more records are there", lambda: self.committed() > before)
             result, seconds = self.interrupt(child, number)
             self.assertEqual(result.status, 0, result.err)
             self.assertLess(seconds, 1.0)
         result = self.expect(0, "run", "job.yaml", "--until-end")
         self.assertLess(result.figure("source records"), len(self.rows))
         self.assert_right(self.read("out.jsonl"))
+
+    def committed(self):
+        return len(self.run_program("consume", "events").out.splitlines())
 
     def something_is_committed(self):
         return self.run_program("consume", "events", "--max", "1").out != ""

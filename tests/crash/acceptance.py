@@ -99,16 +99,6 @@ class Flights(Case):
         late = self.expect(0, "consume", "late_flights", "--job", "job.yaml").out
         self.assertEqual(len(late.splitlines()), 3508)
 
-    def kill_in_the_middle(self, options):
-        child = self.start("run", "job.yaml", "--rate", "8000", *options)
-        self.wait_until("results are committed",
-                        lambda: len(self.run_program("consume", "flights-hourly", "--from", "3000",
-                                                     "--max", "1").out) > 0)
-        child.kill()
-        self.finish(child)
-        left = 20000 - len(self.expect(0, "consume", "flights").out.splitlines())
-        self.assertGreater(left, 0)
-
     def test_killed_in_the_middle_with_and_without_the_state(self):
         want = self.uninterrupted()
         for keep in (True, False):
@@ -230,7 +220,6 @@ class Mishaps(Case):
             self.assertEqual(self.taken(), taken)
         result = self.expect(0, "run", "job.yaml", "--until-end")
         self.assertEqual(result.figure("source records"), len(self.rows) - taken)
-        self.assertEqual(result.figure("records replayed"), 0)
         self.assert_right()
 
     def test_a_full_disk_stops_the_job_and_space_lets_it_go_on(self):
@@ -278,11 +267,12 @@ class Mishaps(Case):
             segment.write(bytes([byte[0] ^ 0x40]))
         result = self.run_program("consume", "events")
         self.assertEqual(result.status, 1)
-        self.assertIn("events-0/00000000000000000000.log", result.err)
-        self.assertRegex(result.err, r"offset|byte")
+        self.assertRegex(result.err, r"log/events-0: .* checksum, at offset \d+, in the segment file "
+                                     r"0{20}\.log from byte \d+")
         self.expect(0, "reset", "job.yaml", "--to", "earliest", "--yes")
         result = self.expect(1, "run", "job.yaml", "--until-end")
-        self.assertIn("events-0/00000000000000000000.log", result.err)
+        self.assertRegex(result.err, r"events\[0\]: .* checksum, at offset \d+, in the segment file "
+                                     r"0{20}\.log from byte \d+")
 
     def test_a_torn_tail_is_cut_and_told(self):
         self.expect(0, "run", "job.yaml", "--until-end")
