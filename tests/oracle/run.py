@@ -194,7 +194,8 @@ def one_run(plan, wanted, settings, job, folder, first, tally):
     tally.counts["late compared"] += wanted.counts["late"]
     tally.counts["failed compared"] += wanted.counts["failed"]
     tally.counts["crashes"] += crashes
-    tally.counts["rows spilled"] += int((counts or {}).get("rows spilled", 0))
+    tally.counts["rows spilled"] += int((counts or {}).get("rows spilled",
+                                                        (counts or {}).get("rows_spilled", 0)))
     return actuals
 
 
