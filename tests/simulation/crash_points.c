@@ -1,0 +1,312 @@
+#include "tests/simulation/crash_points.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "runtime/base/alloc.h"
+#include "tests/simulation/state_check.h"
+
+#define STEPS_MAX 2000000u
+#define FULL_STEP_BYTES 256
+#define FULL_VARIANTS 6
+
+static mr_job_world_options options_of(const crash_image *image) {
+    mr_job_world_options options = image->script->options;
+    options.seed = image->seed;
+    options.job_text = image->script->job;
+    options.start = image->start;
+    options.log_breaks = image->log_breaks;
+    options.graph_breaks = image->graph_breaks;
+    options.writeback_breaks = image->writeback_breaks;
+    return options;
+}
+
+/* ---- start images ---- */
+
+static mr_now after(const mr_job_world *world) {
+    mr_now now = mr_job_world_now(world);
+    return (mr_now){now.mono_ns + 1000000000, now.wall_ms + 1000};
+}
+
+/* Runs over an image's disk for so many steps; leaves it where it then is. */
+static mr_job_world_end run_image(crash_image *image, const mr_job_world_options *options,
+                                  uint64_t steps, uint64_t *steps_made, mr_buf *problem) {
+    mr_job_world *world;
+    mr_err err = {0};
+    if (mr_job_world_open(image->sim, image->model, options, &world, &err) != MR_OK) {
+        mr_buf_printf(problem, "the script does not start: %s\n", err.message);
+        return MR_JOB_FAILED;
+    }
+    mr_job_world_end end = mr_job_world_run(world, steps);
+    if (end == MR_JOB_FAILED) {
+        mr_buf_printf(problem, "the script fails: %s\n", mr_job_world_failure(world)->message);
+    }
+    if (end != MR_JOB_DONE) {
+        mr_model_store_crash(image->model, MR_MODEL_CRASH_SEEDED);
+    }
+    *steps_made = mr_job_world_steps(world);
+    image->start = after(world);
+    mr_job_world_drop(world);
+    return end;
+}
+
+static void fresh_disk(crash_image *image) {
+    mr_buf input = {0};
+    image->sim = mr_sim_disk_create(image->seed, 0);
+    image->model = mr_model_store_create(image->seed);
+    image->start = (mr_now){1000000000, 1700000000000};
+    crash_script_input(image->script->records, &input);
+    mr_status status =
+        mr_disk_write_file(mr_sim_disk_disk(image->sim), "in.jsonl", mr_buf_view(&input), NULL);
+    (void)status; /* a disk without faults */
+    mr_buf_deinit(&input);
+}
+
+static void drop_disk(crash_image *image) {
+    mr_sim_disk_destroy(image->sim);
+    mr_model_store_destroy(image->model);
+}
+
+/* Another seed, one worker, wide limits: what comes out may not depend on any of it. Returns the
+ * steps that the script itself takes. */
+static uint64_t expect(crash_image *image, mr_buf *problem) {
+    uint64_t steps = 0;
+    mr_job_world_options wide = options_of(image);
+    wide.seed = image->seed + 1000003;
+    wide.workers = 1;
+    wide.txn_bytes_max = 0;
+    wide.spill_bytes_max = 0;
+    wide.segment_bytes_max = 0;
+    wide.log_breaks = wide.graph_breaks = wide.writeback_breaks = 0;
+    fresh_disk(image);
+    wide.start = image->start;
+    if (run_image(image, &wide, STEPS_MAX, &steps, problem) == MR_JOB_DONE) {
+        results_of(image->sim, image->script->order, &image->expected);
+    } else {
+        mr_buf_put_text(problem, "the uninterrupted run does not end\n");
+    }
+    drop_disk(image);
+    fresh_disk(image);
+    mr_job_world_options options = options_of(image);
+    options.log_breaks = options.graph_breaks = options.writeback_breaks = 0;
+    run_image(image, &options, STEPS_MAX, &steps, problem);
+    drop_disk(image);
+    return steps;
+}
+
+void crash_image_make(const crash_script *script, uint64_t seed, crash_image *out,
+                      mr_buf *problem) {
+    uint32_t log = out->log_breaks, graph = out->graph_breaks, writeback = out->writeback_breaks;
+    *out = (crash_image){.script = script, .seed = seed};
+    uint64_t whole = expect(out, problem), made;
+    fresh_disk(out);
+    mr_job_world_options options = options_of(out);
+    if (script->setup == CRASH_SETUP_ENDED) {
+        run_image(out, &options, STEPS_MAX, &made, problem);
+        mr_model_store_crash(out->model, MR_MODEL_CRASH_LOSES_NONE);
+    } else if (script->setup != CRASH_SETUP_INPUT) {
+        run_image(out, &options, whole * 2 / 3, &made, problem);
+        mr_sim_crash how = {script->setup == CRASH_SETUP_KILLED ? MR_SIM_PROC_KILL : MR_SIM_RANDOM,
+                            seed};
+        mr_sim_disk_crash(out->sim, how);
+    }
+    out->log_breaks = log;
+    out->graph_breaks = graph;
+    out->writeback_breaks = writeback;
+}
+
+void crash_image_deinit(crash_image *image) {
+    drop_disk(image);
+    mr_buf_deinit(&image->expected);
+}
+
+/* ---- stopping ---- */
+
+static void stop_run(const crash_image *image, crash_stopped *out, mr_buf *problem) {
+    mr_job_world_options options = options_of(image);
+    mr_job_world *world;
+    mr_err err = {0};
+    mr_status status = mr_job_world_open(out->sim, out->model, &options, &world, &err);
+    bool off = mr_sim_disk_is_off(out->sim), full = image->script->stage == CRASH_FULL;
+    if (status != MR_OK) {
+        if (!off && !(full && status == MR_FULL)) {
+            mr_buf_printf(problem, "the script does not start: %s\n", err.message);
+        }
+        return;
+    }
+    mr_job_world_end end = mr_job_world_run(world, STEPS_MAX);
+    const mr_failure *failure = mr_job_world_failure(world);
+    out->ended = end == MR_JOB_DONE;
+    if (end == MR_JOB_BUSY || (end == MR_JOB_FAILED && !(full && failure->status == MR_FULL))) {
+        mr_buf_printf(problem, "the script stops: %s\n", failure->message);
+    }
+    out->now = after(world);
+    mr_model_store_crash(out->model, MR_MODEL_CRASH_SEEDED);
+    mr_job_world_drop(world);
+}
+
+static void stop_reset(const crash_image *image, crash_stopped *out, mr_buf *problem) {
+    mr_job_world_options options = options_of(image);
+    mr_err err = {0};
+    mr_status status = mr_job_world_reset(out->sim, out->model, &options, &err);
+    out->ended = status == MR_OK;
+    if (status != MR_OK && !mr_sim_disk_is_off(out->sim)) {
+        mr_buf_printf(problem, "reset: %s\n", err.message);
+    }
+    mr_model_store_crash(out->model, MR_MODEL_CRASH_SEEDED);
+}
+
+void crash_stop(const crash_image *image, uint64_t point, crash_stopped *out, mr_buf *problem) {
+    *out = (crash_stopped){.now = {image->start.mono_ns + 1000000000, image->start.wall_ms + 1000}};
+    out->sim = mr_sim_disk_clone(image->sim);
+    out->model = mr_model_store_clone(image->model);
+    if (image->script->stage == CRASH_FULL) {
+        mr_sim_disk_set_capacity(out->sim,
+                                 mr_sim_disk_used_bytes(out->sim) + (point + 1) * FULL_STEP_BYTES);
+    } else {
+        mr_sim_disk_stop_at(out->sim, mr_sim_disk_mutations(out->sim) + point);
+    }
+    if (image->script->stage == CRASH_RESET) {
+        stop_reset(image, out, problem);
+    } else {
+        stop_run(image, out, problem);
+    }
+    crash_moment_take(out->sim, &out->moment);
+    out->variants =
+        image->script->stage == CRASH_FULL ? FULL_VARIANTS : mr_sim_disk_crash_variants(out->sim);
+}
+
+void crash_stopped_deinit(crash_stopped *stopped) {
+    crash_moment_deinit(&stopped->moment);
+    mr_sim_disk_destroy(stopped->sim);
+    mr_model_store_destroy(stopped->model);
+}
+
+/* ---- crashing and judging ---- */
+
+typedef struct judging {
+    crash_counts *counts;
+    mr_buf *problem;
+} judging;
+
+static void check_restored(void *arg, mr_job_world *world, const mr_member *task) {
+    judging *j = arg;
+    disk_log log;
+    disk_log_read(mr_job_world_disk(world), MR_SIM_CURRENT, &log);
+    if (j->problem->len == 0 &&
+        state_check_task(world, task, &log, &j->counts->state_rows, j->problem) != MR_OK) {
+        mr_buf_put_text(j->problem, " (when it was restored)\n");
+    }
+    j->counts->states++;
+    disk_log_deinit(&log);
+}
+
+static void check_results(const crash_image *image, const mr_sim_disk *sim, mr_buf *problem) {
+    const crash_script *script = image->script;
+    mr_buf results = {0};
+    results_check_source(sim, "in.jsonl", "events", problem);
+    results_check_sink(sim, "out", "outs/", problem);
+    if (script->windows) {
+        results_check_windows(sim, problem);
+        results_check_sink(sim, "late", "late.jsonl", problem);
+    }
+    results_of(sim, script->order, &results);
+    if (problem->len == 0 &&
+        !mr_bytes_equal(mr_buf_view(&results), mr_buf_view(&image->expected))) {
+        mr_buf_printf(problem, "results differ from an uninterrupted run's:\n%s--- expected\n%s",
+                      mr_buf_cstr(&results), mr_buf_cstr((mr_buf *)(uintptr_t)&image->expected));
+    }
+    mr_buf_deinit(&results);
+}
+
+static void count_replay(const mr_job_world *world, uint64_t bound, crash_counts *counts,
+                         mr_buf *problem) {
+    uint64_t replayed = mr_job_world_board(world)->records_replayed;
+    counts->replayed += replayed;
+    counts->rows_spilled += mr_job_world_board(world)->rows_spilled;
+    if (replayed > counts->replayed_most) {
+        counts->replayed_most = replayed;
+    }
+    if (bound > counts->replay_bound_most) {
+        counts->replay_bound_most = bound;
+    }
+    if (replayed > bound) {
+        mr_buf_printf(problem,
+                      "%" PRIu64 " changelog records replayed, %" PRIu64
+                      " stand behind the flushed positions\n",
+                      replayed, bound);
+    }
+}
+
+/* From a disk as a crash left it to the end of the job. */
+static void go_on(const crash_image *image, mr_sim_disk *sim, mr_model_store *model, mr_now start,
+                  const crash_moment *moment, crash_counts *counts, mr_buf *problem) {
+    mr_job_world_options options = options_of(image);
+    judging j = {counts, problem};
+    mr_job_world *world;
+    mr_err err = {0};
+    options.start = start;
+    options.seed += 17;
+    options.restored = check_restored;
+    options.restored_arg = &j;
+    if (mr_job_world_open(sim, model, &options, &world, &err) != MR_OK) {
+        mr_buf_printf(problem, "does not start again: %s\n", err.message);
+        return;
+    }
+    if (moment) {
+        disk_log log;
+        disk_log_read(sim, MR_SIM_CURRENT, &log);
+        crash_check_history(moment, &log, problem);
+        disk_log_deinit(&log);
+    }
+    uint64_t bound = replay_bound(sim, model, "camp");
+    mr_job_world_end end = mr_job_world_run(world, STEPS_MAX);
+    if (end != MR_JOB_DONE) {
+        mr_buf_printf(problem, "does not get to its end again: %s\n",
+                      mr_job_world_failure(world)->message);
+    } else if (problem->len == 0) {
+        count_replay(world, bound, counts, problem);
+        mr_status same = state_check_all(world, &counts->state_rows, problem);
+        (void)same; /* the problem says it */
+        check_results(image, sim, problem);
+    }
+    if (end != MR_JOB_DONE) {
+        mr_model_store_crash(model, MR_MODEL_CRASH_SEEDED);
+    }
+    mr_job_world_drop(world);
+}
+
+static mr_sim_crash how_of(const crash_image *image, const crash_stopped *stopped,
+                           uint64_t variant) {
+    static const mr_sim_crash full[FULL_VARIANTS] = {{MR_SIM_LOSE_ALL, 0}, {MR_SIM_KEEP_ALL, 0},
+                                                     {MR_SIM_RANDOM, 1},   {MR_SIM_RANDOM, 2},
+                                                     {MR_SIM_RANDOM, 3},   {MR_SIM_RANDOM, 4}};
+    if (variant >= stopped->variants) {
+        return (mr_sim_crash){MR_SIM_PROC_KILL, 0};
+    }
+    return image->script->stage == CRASH_FULL ? full[variant]
+                                              : (mr_sim_crash){MR_SIM_VARIANT, variant};
+}
+
+void crash_try(const crash_image *image, const crash_stopped *stopped, uint64_t variant,
+               crash_counts *counts, mr_buf *problem) {
+    mr_sim_disk *sim = mr_sim_disk_clone(stopped->sim);
+    mr_model_store *model = mr_model_store_clone(stopped->model);
+    mr_sim_disk_crash(sim, how_of(image, stopped, variant));
+    mr_sim_disk_set_capacity(sim, 0);
+    go_on(image, sim, model, stopped->now, &stopped->moment, counts, problem);
+    counts->points++;
+    mr_sim_disk_destroy(sim);
+    mr_model_store_destroy(model);
+}
+
+uint64_t crash_run_whole(const crash_image *image, crash_counts *counts, mr_buf *problem) {
+    mr_sim_disk *sim = mr_sim_disk_clone(image->sim);
+    mr_model_store *model = mr_model_store_clone(image->model);
+    uint64_t before = mr_sim_disk_mutations(sim);
+    go_on(image, sim, model, image->start, NULL, counts, problem);
+    uint64_t made = mr_sim_disk_mutations(sim) - before;
+    mr_sim_disk_destroy(sim);
+    mr_model_store_destroy(model);
+    return made;
+}

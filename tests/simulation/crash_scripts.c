@@ -1,0 +1,171 @@
+#include "tests/simulation/crash_scripts.h"
+
+#include "runtime/base/prng.h"
+
+/* Records through the log and out again: everything in order. */
+#define PASS_JOB(PARTITIONS, SINK)                                                                 \
+    "job: camp\n"                                                                                  \
+    "streams:\n"                                                                                   \
+    "  events: {topic: events, key: string, value: json, time: {from: value.t, idle: 1h},\n"       \
+    "           create: {partitions: " PARTITIONS "}}\n"                                           \
+    "  out: {topic: out, key: string, value: json, create: {partitions: " PARTITIONS "}}\n"        \
+    "sources:\n"                                                                                   \
+    "  in_file:\n"                                                                                 \
+    "    file: {path: in.jsonl, format: json}\n"                                                   \
+    "    steps: [{rekey: value.k}]\n"                                                              \
+    "    to: events\n"                                                                             \
+    "pipelines:\n"                                                                                 \
+    "  pass: {from: events, steps: [{filter: value.n % 5 ~= 0}], to: out}\n"                       \
+    "sinks:\n"                                                                                     \
+    "  out_sink: {from: out, file: {" SINK ", format: json}}\n"
+
+/* Each partition of `out` has one writing task. */
+static const char pass_job[] = PASS_JOB("2", "dir: outs, rotate: {records: 3}");
+static const char pass_one_job[] = PASS_JOB("1", "path: outs/all.jsonl");
+
+/* Windows behind a repartition with two senders, late records, state. */
+static const char windows_job[] =
+    "job: camp\n"
+    "streams:\n"
+    "  events: {topic: events, key: string, value: json, time: {from: value.t, idle: 1h},\n"
+    "           create: {partitions: 2}}\n"
+    "  out: {topic: out, key: string, value: json}\n"
+    "  late: {topic: late, key: string, value: json}\n"
+    "  totals_out: {topic: totals, key: string, value: json, create: {partitions: 2}}\n"
+    "sources:\n"
+    "  in_file:\n"
+    "    file: {path: in.jsonl, format: json}\n"
+    "    steps: [{rekey: value.k}]\n"
+    "    to: events\n"
+    "pipelines:\n"
+    "  windows:\n"
+    "    from: events\n"
+    "    steps:\n"
+    "      - rekey: value.g\n"
+    "      - aggregate:\n"
+    "          window: {tumbling: 10ms, grace: 5ms, late: late, emit: final}\n"
+    "          store: w\n"
+    "          fields: {g: key, start: window.start, n: count(), s: sum(value.n)}\n"
+    "    to: out\n"
+    "  totals:\n"
+    "    from: events\n"
+    "    steps:\n"
+    "      - aggregate: {store: t, fields: {n: count(), s: sum(value.n)}}\n"
+    "    to: totals_out\n"
+    "sinks:\n"
+    "  out_sink: {from: out, file: {dir: outs, format: json, rotate: {records: 3}}}\n"
+    "  late_sink: {from: late, file: {path: late.jsonl, format: json}}\n";
+
+#define BASE                                                                                       \
+    .seed = 7, .until = MR_RUN_UNTIL_END, .job_file = "camp.yaml", .commit_interval_ms = 1,        \
+    .fetch_bytes_max = 400
+
+const crash_script crash_scripts[] = {
+    {.name = "append",
+     .job = pass_job,
+     .records = 10,
+     .order = RESULTS_EXACT,
+     .points_min = 500,
+     .options = {BASE, .workers = 1, .txn_bytes_max = 4000}},
+    {.name = "roll",
+     .job = pass_job,
+     .records = 12,
+     .order = RESULTS_EXACT,
+     .points_min = 500,
+     .options = {BASE, .txn_bytes_max = 600, .workers = 1, .segment_bytes_max = 500}},
+    {.name = "decision",
+     .job = pass_job,
+     .records = 16,
+     .order = RESULTS_EXACT,
+     .points_min = 500,
+     .options = {BASE, .workers = 3, .txn_bytes_max = 300}},
+    {.name = "markers",
+     .job = pass_job,
+     .records = 16,
+     .order = RESULTS_EXACT,
+     .points_min = 500,
+     .options = {BASE, .txn_bytes_max = 600, .workers = 2, .schedule = MR_JOB_SCHEDULE_SLOW_IO}},
+    {.name = "spill",
+     .job = windows_job,
+     .records = 24,
+     .order = RESULTS_SET,
+     .windows = true,
+     .points_min = 500,
+     .options = {BASE, .txn_bytes_max = 600, .workers = 2, .spill_bytes_max = 100}},
+    {.name = "restore",
+     .job = windows_job,
+     .records = 30,
+     .setup = CRASH_SETUP_KILLED,
+     .order = RESULTS_SET,
+     .windows = true,
+     .points_min = 300,
+     .stops_max = 60,
+     .options = {BASE, .txn_bytes_max = 600, .workers = 1, .spill_bytes_max = 2000}},
+    {.name = "recovery",
+     .job = windows_job,
+     .records = 30,
+     .setup = CRASH_SETUP_TORN,
+     .order = RESULTS_SET,
+     .windows = true,
+     .points_min = 100,
+     .stops_max = 60,
+     .options = {BASE, .txn_bytes_max = 600, .workers = 2, .spill_bytes_max = 300}},
+    {.name = "reset",
+     .job = windows_job,
+     .records = 16,
+     .setup = CRASH_SETUP_ENDED,
+     .stage = CRASH_RESET,
+     .order = RESULTS_SET,
+     .windows = true,
+     .points_min = 100,
+     .options = {BASE, .txn_bytes_max = 600, .workers = 1, .spill_bytes_max = 300}},
+    {.name = "sink",
+     .job = pass_one_job,
+     .records = 14,
+     .order = RESULTS_EXACT,
+     .one_file = true,
+     .points_min = 500,
+     .options = {BASE, .txn_bytes_max = 600, .workers = 2, .schedule = MR_JOB_SCHEDULE_SLOW_LOG}},
+    {.name = "full",
+     .job = pass_job,
+     .records = 16,
+     .stage = CRASH_FULL,
+     .order = RESULTS_EXACT,
+     .points_min = 100,
+     .options = {BASE, .txn_bytes_max = 600, .workers = 2}},
+};
+const size_t crash_scripts_count = sizeof crash_scripts / sizeof crash_scripts[0];
+
+const crash_script *crash_script_find(const char *name) {
+    for (size_t i = 0; i < crash_scripts_count; i++) {
+        if (strcmp(crash_scripts[i].name, name) == 0) {
+            return &crash_scripts[i];
+        }
+    }
+    return NULL;
+}
+
+void crash_script_input(uint32_t records, mr_buf *out) {
+    mr_prng prng = mr_prng_seeded(3);
+    uint64_t t = 1000;
+    for (uint32_t i = 1; i <= records; i++) {
+        t += mr_prng_below(&prng, 6);
+        uint64_t back = mr_prng_below(&prng, 4) == 0 ? mr_prng_below(&prng, 40) : 0;
+        mr_buf_printf(out, "{\"k\":\"%c\",\"g\":\"%c\",\"t\":%u,\"n\":%u}\n",
+                      'a' + (int)mr_prng_below(&prng, 5), 'x' + (int)mr_prng_below(&prng, 3),
+                      (unsigned)(t - back), i);
+    }
+}
+
+const crash_break crash_breaks[] = {
+    {"markers-before-sync", "decision", 400},
+    {"decision-before-sync", "decision", 400},
+    {"sync-leaves-one-out", "decision", 400},
+    {"spill-undecided", "spill", 400},
+    {"position-first", "spill", 400},
+    {"purge-overtakes", "spill", 400},
+    {"window-end", "spill", 10},
+    {"late-outside", "spill", 400},
+    {"time-record-first", "spill", 400},
+};
+const size_t crash_breaks_count = sizeof crash_breaks / sizeof crash_breaks[0];
