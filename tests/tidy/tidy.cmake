@@ -6,7 +6,7 @@ function(mr_tidy_test check)
     set_tests_properties(tidy_${check} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
-foreach(check includes names sizes bools readmes links format)
+foreach(check includes names sizes bools readmes links texts format)
     mr_tidy_test(${check})
 endforeach()
 mr_tidy_test(headers ${CMAKE_BINARY_DIR} ${CMAKE_C_COMPILER})

@@ -147,6 +147,27 @@ def check_links(root):
     return problems, "%d links" % looked
 
 
+def check_texts(root):
+    """Functions and files that texts for developers name are there: the way of one record must not rot."""
+    problems, looked = [], 0
+    words = set(rules.THIRD_PARTY)
+    for path in tree.files(root, tree.CODE + (".py", ".yaml", ".cmake")):
+        words.update(re.findall(r"\w+", "\n".join(tree.lines(root, path))))
+        words.update([os.path.basename(path), os.path.splitext(os.path.basename(path))[0]])
+    exported = re.compile(r"`(mr_\w+|\w+\.(?:c|h|cpp|py))`")
+    static_too = re.compile(r"`(\w+\.(?:c|h|cpp|py)|[a-z]+(?:_[a-z0-9]+)+)`")
+    for path in tree.files(root, (".md",)):
+        if path.startswith("docs/"):
+            continue
+        named = static_too if path == "ARCHITECTURE.md" else exported
+        for number, line in enumerate(tree.lines(root, path), 1):
+            for name in named.findall(line):
+                looked += 1
+                if name not in words:
+                    problems.append("%s:%d: `%s` is not there" % (path, number, name))
+    return problems, "%d names" % looked
+
+
 def check_format(root):
     """clang-format has nothing to change."""
     if not shutil.which("clang-format"):
