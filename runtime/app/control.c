@@ -226,10 +226,22 @@ static void look_for_stop(mr_control *control) {
     uv_stop(&control->loop);
 }
 
+/* What members want people to know, e.g. that a state is rebuilt, and why. */
+static void say_notices(mr_control *control) {
+    for (size_t i = 0; i < control->config.jobs_count; i++) {
+        const char *notice;
+        while ((notice = mr_board_heard(&control->config.jobs[i]->board)) != NULL) {
+            mr_progress_clear(control->config.progress);
+            mr_say("%s", notice);
+        }
+    }
+}
+
 static void look(mr_control *control) {
     if (control->machine.state == CONTROL_DONE) {
         return;
     }
+    say_notices(control);
     look_for_failures(control);
     if (control->config.until == MR_RUN_UNTIL_END && control->machine.state < CONTROL_STOPPING) {
         look_for_end(control);

@@ -37,7 +37,6 @@ void mr_run_totals_add(mr_run_totals *totals, const mr_board *board) {
     totals->commits += load64(&board->commits);
     totals->rows_spilled += load64(&board->rows_spilled);
     totals->records_replayed += load64(&board->records_replayed);
-    totals->records_restored += load64(&board->records_restored);
     totals->restore_total += load64(&board->restore_total);
     totals->tasks_running += atomic_load(&board->tasks_running);
     totals->tasks_restoring += atomic_load(&board->tasks_restoring);
@@ -66,7 +65,7 @@ static void put_restore(const mr_run_totals *totals, mr_buf *out) {
     mr_buf_printf(out,
                   "restoring the state of %" PRIu32 " of %" PRIu32 " tasks: %" PRIu64 " of %" PRIu64
                   " changelog records",
-                  totals->tasks_restoring, totals->tasks_total, totals->records_restored,
+                  totals->tasks_restoring, totals->tasks_total, totals->records_replayed,
                   totals->restore_total);
 }
 
@@ -156,7 +155,6 @@ void mr_progress_summary(mr_progress *progress, const mr_run_totals *totals, mr_
         {"sink rows", totals->sink_rows},
         {"commits", totals->commits},
         {"rows spilled", totals->rows_spilled},
-        {"records restored", totals->records_restored},
         {"records replayed", totals->records_replayed},
     };
     mr_progress_clear(progress);

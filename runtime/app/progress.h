@@ -10,7 +10,7 @@ typedef struct mr_progress mr_progress;
 /* The counters of all jobs of a run, added up. */
 typedef struct mr_run_totals {
     uint64_t source_records, records_in, records_out, records_late, records_failed, records_dropped;
-    uint64_t windows_closed, sink_rows, commits, rows_spilled, records_replayed, records_restored;
+    uint64_t windows_closed, sink_rows, commits, rows_spilled, records_replayed;
     uint64_t restore_total;
     uint32_t tasks_running, tasks_restoring, tasks_total;
 } mr_run_totals;

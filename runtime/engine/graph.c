@@ -5,6 +5,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/engine/graph_state.h"
+#include "runtime/engine/time_from.h"
 
 #define GRAPH_ARENA_BYTES 65536
 
@@ -229,6 +230,11 @@ static mr_status run_flat_map(mr_graph *graph, const mr_node *node, const graph_
                                               &items, &count, &err);
     if (status != MR_OK) {
         return mr_graph_fail_record(graph, node, view, status, &err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].has_ts && mr_time_check("an item's ts", items[i].ts_ms, &err) != MR_OK) {
+            return mr_graph_fail_record(graph, node, view, MR_INVALID, &err);
+        }
     }
     for (size_t i = 0; i < count && status == MR_OK; i++) {
         status = forward_item(graph, node, view, &items[i]);

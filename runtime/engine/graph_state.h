@@ -60,6 +60,8 @@ mr_status mr_graph_to_stream(mr_graph *graph, const mr_node *node,
                              const graph_view *view) MR_CHECKED;
 mr_status mr_graph_to_repartition(mr_graph *graph, const mr_node *node,
                                   const graph_view *view) MR_CHECKED;
+/* The key as keyed steps know it, into graph->key. MR_INVALID: null, undecodable, too large. */
+mr_status mr_graph_canonical_key(mr_graph *graph, const graph_view *view, mr_err *err) MR_CHECKED;
 mr_status mr_graph_to_late(mr_graph *graph, const mr_node *node, const graph_view *view) MR_CHECKED;
 mr_status mr_graph_aggregate(mr_graph *graph, graph_node *state, const graph_view *view) MR_CHECKED;
 /* Something that no record is to blame for: the task cannot go on. Fills graph->failure. */

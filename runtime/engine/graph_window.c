@@ -13,18 +13,6 @@ static const mr_format key_format = {.kind = MR_FORMAT_JSON, .type = NULL};
 
 /* ---- taking a record ---- */
 
-static mr_status row_key(mr_graph *graph, const graph_view *view, mr_err *err) {
-    mr_status status = mr_value_touch(view->key, err);
-    if (status != MR_OK) {
-        return status;
-    }
-    if (view->key->datum.kind == MR_DATUM_NIL || view->key->datum.kind == MR_DATUM_NULL) {
-        return mr_err_set(err, MR_INVALID, "the key is null where a key is needed");
-    }
-    mr_buf_clear(&graph->key);
-    return mr_key_put_canonical(view->key, &graph->key, err);
-}
-
 /* Applies the evaluated record to one row. On error the row is what it was before. */
 static mr_status apply_to_row(graph_node *state, mr_bytes key, mr_bytes *row_out, mr_err *err) {
     mr_buf *row;
@@ -130,20 +118,32 @@ static bool window_is_late(const mr_graph *graph, const mr_plan_window *window, 
     return mr_window_timing_of(window, start_ms, carried_ms) == MR_WINDOW_LATE;
 }
 
+/* The row under graph->row_key was passed by the closings. A record that is in time meets such a
+ * row only where an input is new to a task that has closed windows before. */
+static bool is_closed(const mr_graph *graph, const graph_node *state) {
+#ifdef MR_BROKEN
+    if (graph->config.breaks & MR_GRAPH_BREAK_WINDOW_END) {
+        return false;
+    }
+#endif
+    return state->cursor.len > 0 &&
+           mr_bytes_compare(mr_buf_view(&graph->row_key), mr_buf_view(&state->cursor)) <= 0;
+}
+
 static mr_status add_to_windows(mr_graph *graph, graph_node *state, const graph_view *view,
                                 mr_window_starts starts, uint64_t *late_count, mr_err *err) {
     const mr_plan_window *window = &state->node->aggregate.window;
     undo_row *undos =
         starts.count > 1 ? mr_arena_alloc(graph->arena, starts.count * sizeof *undos) : NULL;
     size_t undos_count = 0;
-    int64_t start_ms = starts.first_ms;
-    for (uint64_t i = 0; i < starts.count; i++, start_ms += starts.advance_ms) {
-        if (window_is_late(graph, window, start_ms, view->carried_ms)) {
+    for (uint64_t i = 0; i < starts.count; i++) {
+        int64_t start_ms = starts.first_ms + (int64_t)i * starts.advance_ms;
+        mr_buf_clear(&graph->row_key);
+        mr_window_key_put(&graph->row_key, start_ms, mr_buf_view(&graph->key));
+        if (window_is_late(graph, window, start_ms, view->carried_ms) || is_closed(graph, state)) {
             (*late_count)++;
             continue;
         }
-        mr_buf_clear(&graph->row_key);
-        mr_window_key_put(&graph->row_key, start_ms, mr_buf_view(&graph->key));
         mr_status status = undos ? note_undo(graph, state, &undos[undos_count], err) : MR_OK;
         mr_bytes row;
         if (status == MR_OK) {
@@ -172,7 +172,7 @@ mr_status mr_graph_aggregate(mr_graph *graph, graph_node *state, const graph_vie
     mr_err_clear(&err);
     mr_scope scope;
     mr_graph_scope(graph, view, &scope);
-    mr_status status = row_key(graph, view, &err);
+    mr_status status = mr_graph_canonical_key(graph, view, &err);
     if (status == MR_OK) {
         status =
             mr_aggregate_evaluate(state->input, &scope, graph->config.script, graph->arena, &err);

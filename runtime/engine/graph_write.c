@@ -9,7 +9,7 @@
 #include "runtime/engine/time_from.h"
 
 /* What a batch adds around a record, so that mr_outbox_starts_batch may answer exactly. */
-#define RECORD_FRAMING_BYTES_MAX 64
+#define RECORD_FRAMING_BYTES_MAX 128
 
 /* ---- failures ---- */
 
@@ -151,7 +151,8 @@ mr_status mr_graph_fail_record(mr_graph *graph, const mr_node *node, const graph
         return mr_graph_fatal(graph, status, node->label, cause);
     }
     mr_err undecodable = {0};
-    if (mr_value_touch(view->value, &undecodable) != MR_OK) {
+    if (mr_value_touch(view->value, &undecodable) != MR_OK ||
+        mr_value_touch(view->key, &undecodable) != MR_OK) {
         /* Not the step's fault: it is one error record, however many pipelines read the stream. */
         if (graph->rejected) {
             return MR_OK;
@@ -289,7 +290,10 @@ static mr_status internal_value(mr_graph *graph, const graph_view *view, mr_inte
     }
 }
 
-static mr_status internal_key(mr_graph *graph, const graph_view *view, mr_err *err) {
+/* A row, and a cursor that holds its key, must fit into a record with their own names. */
+#define KEY_BYTES_MAX (MR_RECORD_BYTES_MAX / 2 - 1024)
+
+mr_status mr_graph_canonical_key(mr_graph *graph, const graph_view *view, mr_err *err) {
     mr_status status = mr_value_touch(view->key, err);
     if (status != MR_OK) {
         return status;
@@ -298,7 +302,12 @@ static mr_status internal_key(mr_graph *graph, const graph_view *view, mr_err *e
         return mr_err_set(err, MR_INVALID, "the key is null where a key is needed");
     }
     mr_buf_clear(&graph->key);
-    return mr_key_put_canonical(view->key, &graph->key, err);
+    status = mr_key_put_canonical(view->key, &graph->key, err);
+    if (status == MR_OK && graph->key.len > KEY_BYTES_MAX) {
+        return mr_err_set(err, MR_INVALID, "the key has %zu bytes, more than %d", graph->key.len,
+                          KEY_BYTES_MAX);
+    }
+    return status;
 }
 
 static mr_status check_headers(const graph_view *view, mr_err *err) {
@@ -366,7 +375,7 @@ mr_status mr_graph_to_repartition(mr_graph *graph, const mr_node *node, const gr
     mr_err_clear(&err);
     mr_internal internal = {0};
     mr_record record = {.timestamp_ms = view->ts_ms};
-    mr_status status = internal_key(graph, view, &err);
+    mr_status status = mr_graph_canonical_key(graph, view, &err);
     if (status == MR_OK) {
         record.key = mr_buf_view(&graph->key);
         status = internal_value(graph, view, &internal, &record.value, &err);

@@ -37,6 +37,19 @@ static mr_status check_definitions(const mr_metadata *before, const mr_metadata 
                               (int)kept->definition.len, kept->definition.data,
                               (int)wanted->definition.len, wanted->definition.data);
         }
+        if (has_prefix(wanted->store, JOB_TASK_PREFIX)) {
+            size_t skip = strlen(JOB_TASK_PREFIX);
+            return mr_err_set(
+                err, MR_INVALID,
+                "store '%.*s' belongs to the task of input '%.*s', it would belong to "
+                "that of '%.*s', which does not know how far its windows are closed\n"
+                "   its state is untouched; either `millrace reset` (state and results "
+                "are made anew from the source topics), or give the step a new store "
+                "name",
+                (int)(wanted->store.len - skip), wanted->store.data + skip,
+                (int)kept->definition.len, kept->definition.data, (int)wanted->definition.len,
+                wanted->definition.data);
+        }
         return mr_err_set(
             err, MR_INVALID,
             "store '%.*s' was: %.*s\n   it would be: %.*s\n"
@@ -61,6 +74,22 @@ static bool same_definitions(const mr_metadata *a, const mr_metadata *b) {
     return true;
 }
 
+/* What this generation had and the job names no more stays in the list: its topics are still there,
+ * and whoever takes such a name again must mean the same by it. */
+static void keep_unnamed(mr_job *job, const mr_metadata *before, mr_metadata *now) {
+    size_t most = now->stores_count + before->stores_count;
+    mr_store_definition *all = mr_arena_zalloc(job->arena, (most + 1) * sizeof *all);
+    size_t count = now->stores_count;
+    memcpy(all, now->stores, count * sizeof *all);
+    for (size_t i = 0; i < before->stores_count; i++) {
+        if (!find_definition(now, before->stores[i].store)) {
+            all[count++] = before->stores[i];
+        }
+    }
+    now->stores = all;
+    now->stores_count = count;
+}
+
 /* Writes generation 1, or the changed list of what this generation has. */
 static mr_status settle_record(mr_job *job, mr_now now, mr_err *err) {
     mr_metadata wanted = {.kind = MR_METADATA_JOB,
@@ -79,6 +108,7 @@ static mr_status settle_record(mr_job *job, mr_now now, mr_err *err) {
         wanted.starts_count = kept->starts_count;
         wanted.emptied = kept->emptied;
         wanted.emptied_count = kept->emptied_count;
+        keep_unnamed(job, kept, &wanted);
         if (same_definitions(kept, &wanted)) {
             job->topics.generation = wanted.generation;
             return MR_OK;

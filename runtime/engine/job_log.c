@@ -8,6 +8,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
+#include "runtime/engine/stream_writers.h"
 
 #define JOB_ARENA_BYTES 16384
 
@@ -171,12 +172,16 @@ static void describe_senders(const mr_plan *plan, const mr_plan_repartition *rep
 
 void mr_job_definitions(mr_job *job, mr_metadata *metadata) {
     const mr_plan *plan = job->plan;
-    size_t count = plan->stores_count + plan->repartitions_count + plan->streams_count;
+    size_t count = 2 * plan->stores_count + plan->repartitions_count + plan->streams_count;
     mr_store_definition *list = mr_arena_zalloc(job->arena, (count + 1) * sizeof *list);
     size_t n = 0;
     for (uint32_t i = 0; i < plan->stores_count; i++) {
         list[n++] = (mr_store_definition){.store = mr_bytes_text(plan->stores[i].name),
                                           .definition = mr_bytes_text(plan->stores[i].definition)};
+        list[n++] = (mr_store_definition){
+            .store = mr_bytes_text(
+                mr_arena_printf(job->arena, "%s%s", JOB_TASK_PREFIX, plan->stores[i].name)),
+            .definition = mr_bytes_text(plan->subtopologies[plan->stores[i].subtopology].name)};
     }
     mr_buf text = {0};
     for (uint32_t i = 0; i < plan->repartitions_count; i++) {
@@ -189,7 +194,7 @@ void mr_job_definitions(mr_job *job, mr_metadata *metadata) {
     }
     mr_buf_deinit(&text);
     for (uint32_t i = 0; i < plan->streams_count; i++) {
-        if (mr_job_is_output(plan, i)) {
+        if (mr_stream_is_output(plan, i)) {
             list[n++] = (mr_store_definition){
                 .store = mr_bytes_text(
                     mr_arena_printf(job->arena, "%s%s", JOB_OUTPUT_PREFIX, plan->streams[i].topic)),

@@ -51,13 +51,28 @@ static int64_t start_of(const mr_job *job, const mr_plan_input *input, int32_t p
     return position && position->generation == job->topics.generation ? position->offset : 0;
 }
 
+/* The reset that began this generation emptied the input's topic. */
+static bool is_remade(const mr_job *job, const mr_plan_input *input, int32_t partition) {
+    const mr_metadata *record = &job->record.metadata;
+    for (size_t i = 0; i < record->starts_count && input->kind == MR_INPUT_STREAM; i++) {
+        const mr_start_position *start = &record->starts[i];
+        if (start->partition == partition && start->offset > 0 &&
+            mr_bytes_equal(start->topic, mr_bytes_text(job->plan->streams[input->index].topic))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static mr_status start_task(starting *start, uint32_t subtopology, int32_t partition, mr_err *err) {
     const mr_job_run_config *config = start->config;
     const mr_plan_subtopology *sub = &start->job->plan->subtopologies[subtopology];
     uint32_t worker = take_worker(start);
     int64_t *positions = mr_alloc_array(sub->inputs_count + 1, sizeof *positions);
+    bool *remade = mr_alloc_array(sub->inputs_count + 1, sizeof *remade);
     for (uint32_t i = 0; i < sub->inputs_count; i++) {
         positions[i] = start_of(start->job, &sub->inputs[i], partition);
+        remade[i] = is_remade(start->job, &sub->inputs[i], partition);
     }
     uint64_t share = config->spill_bytes_max / (start->tasks ? start->tasks : 1);
     mr_task_config task = {.plan = start->job->plan,
@@ -65,6 +80,7 @@ static mr_status start_task(starting *start, uint32_t subtopology, int32_t parti
                            .partition = partition,
                            .topics = &start->job->topics,
                            .positions = positions,
+                           .remade = remade,
                            .client = start->clients[worker],
                            .works = start->mailboxes[worker],
                            .pool = config->pool,
@@ -78,6 +94,7 @@ static mr_status start_task(starting *start, uint32_t subtopology, int32_t parti
     mr_member *member;
     mr_status status = mr_task_create(&task, &member, err);
     mr_free(positions);
+    mr_free(remade);
     if (status == MR_OK) {
         mr_worker_add(start->workers[worker], member);
     }

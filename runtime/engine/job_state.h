@@ -38,6 +38,7 @@ struct mr_job {
 /* Pseudo stores in a JOB record: what the job's shape promises beside its stores. */
 #define JOB_OUTPUT_PREFIX ".output."           /* a topic that the job's steps write */
 #define JOB_REPARTITION_PREFIX ".repartition." /* senders and partitions of a repartition */
+#define JOB_TASK_PREFIX ".task."               /* the sub-topology that a store belongs to */
 
 /* job_log.c */
 /* One request, waited for. The answer stays in *request until it is recycled by the caller. */
@@ -69,5 +70,3 @@ mr_status mr_job_purge(mr_job *job, mr_partition_id partition, int64_t offset,
                        mr_err *err) MR_CHECKED;
 mr_status mr_job_offsets(mr_job *job, mr_partition_id partition, mr_log_offsets *out,
                          mr_err *err) MR_CHECKED;
-/* The stream is written by the job's steps (not only by its sources). */
-bool mr_job_is_output(const mr_plan *plan, uint32_t stream);

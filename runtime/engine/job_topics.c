@@ -157,33 +157,6 @@ mr_status mr_job_create_internal(mr_job *job, mr_err *err) {
     return status;
 }
 
-bool mr_job_is_output(const mr_plan *plan, uint32_t stream) {
-    for (uint32_t s = 0; s < plan->subtopologies_count; s++) {
-        const mr_plan_subtopology *sub = &plan->subtopologies[s];
-        for (uint32_t i = 0; i < sub->inputs_count; i++) {
-            const mr_policy *policy = &sub->inputs[i].on_error;
-            if (policy->kind == MR_POLICY_STREAM && policy->stream == stream) {
-                return true;
-            }
-        }
-        for (uint32_t n = 0; n < sub->nodes_count; n++) {
-            const mr_node *node = &plan->nodes[sub->nodes[n]];
-            if (node->kind == MR_NODE_TO_STREAM && node->to_stream.stream == stream) {
-                return true;
-            }
-            if (node->on_error.kind == MR_POLICY_STREAM && node->on_error.stream == stream) {
-                return true;
-            }
-            if (node->kind == MR_NODE_AGGREGATE && node->aggregate.window.kind != MR_WINDOW_NONE &&
-                node->aggregate.window.late.kind == MR_POLICY_STREAM &&
-                node->aggregate.window.late.stream == stream) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* ---- what older generations left ---- */
 
 /* "<job>.<name>.repartition.g<N>" or "<job>.<name>.changelog.g<N>": N, else -1. Names of jobs hold

@@ -103,6 +103,7 @@ static mr_status note_position(source_task *source, const mr_source_batch *batch
         return MR_OK;
     }
     source->dirty = true;
+    atomic_store(&source->config.board->source_resting[source->config.source], false);
     memcpy(source->position, batch->position, sizeof source->position);
     mr_buf_clear(&source->metadata);
     mr_connector_position_put(&source->metadata, source->position, &source->chain);
@@ -172,8 +173,11 @@ static bool read_ahead(source_task *source) {
 }
 
 static void finish_if_committed(source_task *source) {
-    if (source->machine.state == SOURCE_ENDED && is_until_end(source) && !source->dirty &&
-        !source->sealed) {
+    if (source->machine.state != SOURCE_ENDED || source->dirty || source->sealed) {
+        return;
+    }
+    atomic_store(&source->config.board->source_resting[source->config.source], true);
+    if (is_until_end(source)) {
         mr_machine_move(&source->machine, SOURCE_DONE);
         atomic_store(&source->config.board->source_done[source->config.source], true);
     }

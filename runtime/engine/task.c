@@ -19,9 +19,6 @@ static const mr_machine_rule task_rules[TASK_STATES] = {
     [TASK_FAILED] = {"failed", ALWAYS_FAILS},
 };
 
-/* Steps of a stalled store are tried again after this. */
-#define STALL_NS 5000000
-
 mr_status mr_task_fail(mr_task *task, mr_status status, mr_failure *failure) {
     MR_ASSERT(status != MR_OK);
     mr_failure_set(failure, status, "task %s: %s", task->name,
@@ -46,10 +43,12 @@ static mr_status load_times(mr_task *task, task_input *input) {
     if (status != MR_OK) {
         return status;
     }
-    if (row.len != 1 + (size_t)input->times_count * 8 || row.data[0] > INPUT_ENDED) {
+    if (row.len != 1 + (size_t)input->times_count * 8 ||
+        (row.data[0] & ~TASK_HEAD_MOVED) > INPUT_ENDED) {
         return mr_err_set(&task->err, MR_CORRUPT, "row %s has %zu bytes", name, row.len);
     }
-    input->liveness = (input_liveness)row.data[0];
+    input->liveness = (input_liveness)(row.data[0] & ~TASK_HEAD_MOVED);
+    input->head_resumed = input->moved_sealed = (row.data[0] & TASK_HEAD_MOVED) != 0;
     for (uint32_t i = 0; i < input->times_count; i++) {
         input->times_ms[i] = (int64_t)mr_get_be64(row.data + 1 + 8 * i);
     }
@@ -104,8 +103,8 @@ static mr_status open_graph(mr_task *task) {
 }
 
 static mr_status begin_running(mr_task *task, mr_now now, mr_failure *failure) {
+    mr_task_marks_loaded(task);
     mr_status status = load_marks_applied(task);
-    task->marks_sealed = task->marks_count; /* what the log has is not written again */
     for (uint32_t i = 0; i < task->inputs_count && status == MR_OK; i++) {
         status = load_times(task, &task->inputs[i]);
     }
@@ -117,6 +116,7 @@ static mr_status begin_running(mr_task *task, mr_now now, mr_failure *failure) {
     }
     mr_task_time_minimum(task);
     task->spill_ns = now.mono_ns;
+    atomic_fetch_sub(&task->config.board->tasks_restoring, 1);
     atomic_fetch_add(&task->config.board->tasks_running, 1);
     return MR_OK;
 }
@@ -130,8 +130,8 @@ static task_input *choose(mr_task *task) {
     int64_t chosen_ms = 0;
     for (uint32_t i = 0; i < task->inputs_count; i++) {
         task_input *input = &task->inputs[i];
-        if (!input->has_head || input->liveness == INPUT_IDLE) {
-            continue; /* an idle one is awoken by a mark first */
+        if (!input->has_head || input->liveness != INPUT_LIVE) {
+            continue; /* an idle one is awoken by a mark first, behind an end nothing is taken */
         }
         int64_t time_ms = mr_task_head_time(input);
         if (!chosen || time_ms < chosen_ms) {
@@ -219,27 +219,36 @@ static mr_status take(mr_task *task, task_input *input, mr_failure *failure) {
     return status;
 }
 
+/* The input whose head has moved the times and waits for what they made due; NULL: none. */
+static task_input *moving_input(mr_task *task) {
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        if (task->inputs[i].has_head && task->inputs[i].head_moved) {
+            return &task->inputs[i];
+        }
+    }
+    return NULL;
+}
+
 /* One record, mark or closing. *did is false when there is nothing to do before an event. */
 static mr_status step_once(mr_task *task, mr_now now, bool *did, mr_failure *failure) {
     *did = true;
-    task_input *moving = NULL;
-    for (uint32_t i = 0; i < task->inputs_count; i++) {
-        if (task->inputs[i].has_head && task->inputs[i].head_moved) {
-            moving = &task->inputs[i];
-        }
-    }
+    task_input *moving = moving_input(task);
     if (moving) {
         return take(task, moving, failure);
     }
     mr_status status = close_due(task, failure);
-    if (status != MR_OK || mr_task_mark_replay(task)) {
+    if (status != MR_OK || (!mr_task_resuming(task) && mr_task_mark_replay(task))) {
         return status;
     }
     for (uint32_t i = 0; i < task->inputs_count && status == MR_OK; i++) {
         status = mr_task_input_head(task, &task->inputs[i], failure);
     }
-    if (status != MR_OK || mr_task_mark_replay(task)) {
+    if (status != MR_OK || mr_task_resuming(task)) {
+        *did = false;
         return status;
+    }
+    if (moving_input(task) || mr_task_mark_replay(task)) {
+        return MR_OK;
     }
     bool written;
     status = mr_task_mark_new(task, now, &written, failure);
@@ -290,11 +299,14 @@ static mr_status task_step(mr_member *member, mr_now now, mr_member_activity *ac
         return MR_OK;
     }
     if (atomic_load(&task->config.board->phase) == MR_RUN_STOPPING) {
+        if (task->machine.state > TASK_CREATED && task->machine.state < TASK_RUNNING) {
+            atomic_fetch_sub(&task->config.board->tasks_restoring, 1);
+        }
         mr_machine_move(&task->machine, TASK_STOPPED);
         return MR_OK;
     }
     if (task->machine.state != TASK_RUNNING) {
-        mr_status status = mr_task_restore_step(task, activity, failure);
+        mr_status status = mr_task_restore_step(task, now, activity, failure);
         if (status == MR_OK && task->machine.state == TASK_RUNNING) {
             status = begin_running(task, now, failure);
         }
@@ -302,8 +314,7 @@ static mr_status task_step(mr_member *member, mr_now now, mr_member_activity *ac
     }
     mr_status status = mr_task_spill_step(task, now, activity, failure);
     if (status != MR_OK || task->stalled) {
-        task->look_ns = now.mono_ns + STALL_NS;
-        return status;
+        return status; /* the deadline brings us back */
     }
     return run(task, now, activity, failure);
 }
@@ -322,10 +333,9 @@ static mr_status task_on_reply(mr_member *member, mr_log_request *request, mr_no
         input->purging = false;
     } else {
         MR_ASSERT(request->op == MR_LOG_OFFSETS);
+        input->checking_end = false;
         if (request->status == MR_OK) {
-            mr_task_end_checked(task, input, request->offsets.stable_end);
-        } else {
-            input->checking_end = false;
+            input->end_known = request->offsets.stable_end;
         }
     }
     mr_log_client_recycle(task->config.client, request);
@@ -365,7 +375,7 @@ static bool task_quiet(const mr_member *member) {
     for (uint32_t i = 0; i < task->inputs_count; i++) {
         const task_input *input = &task->inputs[i];
         if (input->has_head || input->reading || input->fetched_count > 0 || !input->at_end ||
-            (mr_task_input_ends(task, input) && !mr_task_replaying(task))) {
+            (mr_task_input_ends(input) && !mr_task_replaying(task))) {
             return false;
         }
     }
@@ -374,7 +384,13 @@ static bool task_quiet(const mr_member *member) {
 
 static int64_t task_deadline_ns(const mr_member *member) {
     const mr_task *task = (const mr_task *)member;
-    return task->machine.state == TASK_RUNNING ? task->look_ns : INT64_MAX;
+    if (task->machine.state == TASK_RESTORING) {
+        return task->spill_look_ns;
+    }
+    if (task->machine.state != TASK_RUNNING) {
+        return INT64_MAX;
+    }
+    return task->look_ns < task->spill_look_ns ? task->look_ns : task->spill_look_ns;
 }
 
 static bool task_stopped(const mr_member *member) {
@@ -493,19 +509,28 @@ static void init_family(mr_task *task, uint32_t index, uint32_t store,
                         const mr_topic_description *changelog) {
     task_family *family = &task->families[index];
     const mr_plan *plan = task->config.plan;
-    bool windowed = store != MR_INDEX_NONE && plan->stores[store].windowed;
     family->store = store;
     family->name = store == MR_INDEX_NONE ? "_task" : plan->stores[store].name;
     family->changelog = changelog->partition_first + (uint32_t)task->config.partition;
     memcpy(family->topic_id, changelog->id.bytes, sizeof family->topic_id);
     task->family_names[index] = family->name;
-    mr_writeback_config config = {.kind = windowed ? MR_WRITEBACK_WINDOW : MR_WRITEBACK_KEY_VALUE,
-                                  .slot = &task->slot,
-                                  .family = index,
-                                  .breaks = task->config.breaks.writeback};
-    family->table = mr_writeback_create(&config);
-    if (store != MR_INDEX_NONE) {
-        task->tables[store] = family->table;
+}
+
+void mr_task_make_tables(mr_task *task) {
+    for (uint32_t i = 0; i < task->families_count; i++) {
+        task_family *family = &task->families[i];
+        bool windowed =
+            family->store != MR_INDEX_NONE && task->config.plan->stores[family->store].windowed;
+        mr_writeback_config config = {.kind =
+                                          windowed ? MR_WRITEBACK_WINDOW : MR_WRITEBACK_KEY_VALUE,
+                                      .slot = &task->slot,
+                                      .family = i,
+                                      .breaks = task->config.breaks.writeback};
+        mr_writeback_destroy(family->table);
+        family->table = mr_writeback_create(&config);
+        if (family->store != MR_INDEX_NONE) {
+            task->tables[family->store] = family->table;
+        }
     }
 }
 
@@ -530,6 +555,7 @@ static void create_families(mr_task *task) {
         MR_ASSERT(task->config.plan->stores[store].family == i + 1);
         init_family(task, i + 1, store, &topics->changelogs[store]);
     }
+    mr_task_make_tables(task);
 }
 
 static void create_inputs(mr_task *task) {
@@ -547,6 +573,7 @@ static void create_inputs(mr_task *task) {
         input->position = task->config.positions[i];
         input->position_sealed = input->position_decided = input->position;
         input->fetch_offset = input->purged = input->position;
+        input->remade = task->config.remade[i];
     }
     MR_ASSERT(task->inputs_count > 0);
 }
@@ -563,7 +590,7 @@ mr_status mr_task_create(const mr_task_config *config, mr_member **out, mr_err *
     mr_machine_init(&task->machine, task->name, task_rules, TASK_STATES, TASK_CREATED);
     task->min_ms = INT64_MIN;
     task->all_silent_since_ns = -1;
-    task->look_ns = INT64_MAX;
+    task->look_ns = task->spill_look_ns = INT64_MAX;
     task->restore_reader = mr_fetch_reader_create();
     task->pool = mr_value_pool_create();
     create_outbox(task);

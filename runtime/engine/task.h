@@ -39,6 +39,7 @@ typedef struct mr_task_config {
     int32_t partition;
     const mr_job_topics *topics;
     const int64_t *positions; /* by input of the sub-topology: next offset to read */
+    const bool *remade;       /* by input: emptied by the reset that began this generation */
     mr_log_client *client;    /* the worker's */
     mr_mailbox *works;        /* the worker's */
     mr_work_pool pool;

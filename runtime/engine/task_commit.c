@@ -33,25 +33,32 @@ static mr_status put_row(mr_task *task, const char *name, const mr_buf *value) {
                             &task->err);
 }
 
-/* One byte of liveness, then 8 bytes for each sub-stream. */
+static bool head_moved(const task_input *input) {
+    return input->head_resumed || (input->has_head && input->head_moved);
+}
+
+/* One byte of liveness and TASK_HEAD_MOVED, then 8 bytes for each sub-stream. */
 static mr_status put_times(mr_task *task, task_input *input) {
     char name[300];
     snprintf(name, sizeof name, "t/%s", input->name);
     mr_buf value = {0};
-    mr_buf_put_u8(&value, (uint8_t)input->liveness);
+    uint8_t moved = head_moved(input) ? TASK_HEAD_MOVED : 0;
+    mr_buf_put_u8(&value, (uint8_t)((uint8_t)input->liveness | moved));
     for (uint32_t i = 0; i < input->times_count; i++) {
         mr_buf_put_be64(&value, (uint64_t)input->times_ms[i]);
     }
     mr_status status = put_row(task, name, &value);
     mr_buf_deinit(&value);
     input->times_moved = false;
+    input->moved_sealed = moved != 0;
     return status;
 }
 
 static mr_status put_task_rows(mr_task *task) {
     mr_status status = mr_graph_seal(task->graph, &task->err);
     for (uint32_t i = 0; i < task->inputs_count && status == MR_OK; i++) {
-        if (task->inputs[i].times_moved) {
+        const task_input *input = &task->inputs[i];
+        if (input->times_moved || input->moved_sealed != head_moved(input)) {
             status = put_times(task, &task->inputs[i]);
         }
     }
@@ -170,18 +177,24 @@ void mr_task_decided(mr_member *member, const mr_commit *commit, mr_now now) {
 /* ---- spill ---- */
 
 static bool spill_due(mr_task *task, mr_now now) {
-    uint64_t bytes = 0, memory = 0;
+    uint64_t bytes = 0;
     for (uint32_t i = 0; i < task->families_count; i++) {
         bytes += mr_writeback_unspilled_bytes(task->families[i].table);
-        memory += mr_writeback_memory_bytes(task->families[i].table);
     }
     if (bytes == 0) {
         task->spill_ns = now.mono_ns;
         return false;
     }
-    return bytes >= task->config.spill_bytes_max ||
-           now.mono_ns - task->spill_ns >= task->config.spill_age_ms * 1000000;
+    int64_t age_ns;
+    if (__builtin_mul_overflow(task->config.spill_age_ms, 1000000, &age_ns) ||
+        __builtin_add_overflow(task->spill_ns, age_ns, &task->spill_look_ns)) {
+        task->spill_look_ns = INT64_MAX;
+    }
+    return bytes >= task->config.spill_bytes_max || now.mono_ns >= task->spill_look_ns;
 }
+
+/* A spill that waits is looked at again after this. */
+#define SPILL_LOOK_NS 5000000
 
 static void note_spilled(mr_task *task) {
     uint64_t rows = 0;
@@ -192,9 +205,42 @@ static void note_spilled(mr_task *task) {
     task->rows_spilled = rows;
 }
 
+static mr_status spill_family(mr_task *task, task_family *family, mr_now now, bool *again,
+                              mr_failure *failure) {
+    mr_status status =
+        mr_writeback_spill_step(family->table, MR_STEP_ROWS_MAX, &task->stalled, &task->err);
+    note_spilled(task);
+    *again = status == MR_AGAIN;
+    if (*again) {
+        task->spill_look_ns = now.mono_ns + SPILL_LOOK_NS;
+        return MR_OK;
+    }
+    if (status != MR_OK) {
+        mr_err_wrap(&task->err, status, "spill of store '%s'", family->name);
+        return mr_task_fail(task, status, failure);
+    }
+    return MR_OK;
+}
+
+mr_status mr_task_spill_restored(mr_task *task, task_family *family, mr_now now, bool *waits,
+                                 mr_failure *failure) {
+    *waits = false;
+    task->stalled = false;
+    if (!mr_writeback_spilling(family->table) &&
+        mr_writeback_unspilled_bytes(family->table) < task->config.spill_bytes_max) {
+        return MR_OK;
+    }
+    bool again;
+    mr_status status = spill_family(task, family, now, &again, failure);
+    /* A flush that is under way holds nobody up: little was read since. */
+    *waits = status == MR_OK && again && (task->stalled || mr_writeback_spilling(family->table));
+    return status;
+}
+
 mr_status mr_task_spill_step(mr_task *task, mr_now now, mr_member_activity *activity,
                              mr_failure *failure) {
     task->stalled = false;
+    task->spill_look_ns = INT64_MAX;
     if (!task->spilling) {
         if (!spill_due(task, now)) {
             return MR_OK;
@@ -202,21 +248,20 @@ mr_status mr_task_spill_step(mr_task *task, mr_now now, mr_member_activity *acti
         task->spilling = true;
         task->spilling_family = 0;
     }
-    *activity = MR_MEMBER_PROGRESS;
-    mr_status status = mr_writeback_spill_step(task->families[task->spilling_family].table,
-                                               MR_STEP_ROWS_MAX, &task->stalled, &task->err);
-    note_spilled(task);
-    if (status == MR_AGAIN) {
-        if (task->stalled) {
-            *activity = MR_MEMBER_IDLE; /* inputs wait; the deadline brings us back */
-        }
+    task_family *family = &task->families[task->spilling_family];
+    bool again = false;
+    mr_status status = spill_family(task, family, now, &again, failure);
+    if (status != MR_OK) {
+        return status;
+    }
+    if (again) {
+        /* Inputs wait while the store stalls. While only its last flush is under way there is
+         * nothing to do; the deadline brings us back. */
+        bool working = !task->stalled && mr_writeback_spilling(family->table);
+        *activity = working ? MR_MEMBER_PROGRESS : MR_MEMBER_IDLE;
         return MR_OK;
     }
-    if (status != MR_OK) {
-        mr_err_wrap(&task->err, status, "spill of store '%s'",
-                    task->families[task->spilling_family].name);
-        return mr_task_fail(task, status, failure);
-    }
+    *activity = MR_MEMBER_PROGRESS;
     if (++task->spilling_family == task->families_count) {
         task->spilling = false;
         task->spill_ns = now.mono_ns;

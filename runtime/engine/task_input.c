@@ -6,6 +6,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
+#include "runtime/engine/stream_writers.h"
 #include "runtime/engine/time_from.h"
 
 /* Keys of internal topics are canonical JSON. */
@@ -33,6 +34,10 @@ void mr_task_input_init(mr_task *task, task_input *input, const mr_plan_input *p
         input->times_ms[i] = INT64_MIN;
     }
     input->reader = mr_fetch_reader_create();
+    input->end_known = -1;
+    input->bounded = task->config.board->until == MR_RUN_UNTIL_END && input->stream &&
+                     input->stream->has_source &&
+                     !mr_stream_is_output(task->config.plan, plan->index);
 }
 
 static void drop_head(task_input *input) {
@@ -204,11 +209,9 @@ static mr_status event_time(mr_task *task, task_input *input, mr_flow *flow, mr_
             return status;
         }
     }
-    if (flow->ts_ms < 0) {
-        return mr_err_set(err, MR_INVALID, "time of stream '%s' is negative: %" PRId64,
-                          stream->name, flow->ts_ms);
-    }
-    return MR_OK;
+    char what[300];
+    snprintf(what, sizeof what, "time of stream '%s'", stream->name);
+    return mr_time_check(what, flow->ts_ms, err);
 }
 
 bool mr_task_input_timely(task_input *input) {
@@ -245,6 +248,7 @@ static mr_status stream_head(mr_task *task, task_input *input, const mr_record *
     mr_status status = event_time(task, input, flow, &input->head_problem);
     input->head_has_problem = status == MR_INVALID;
     input->head_time_ms = flow->ts_ms;
+    flow->carried_ms = input->times_ms[0]; /* unless it moves it */
     if (status == MR_OK || status == MR_INVALID) {
         return MR_OK;
     }
@@ -274,7 +278,8 @@ static mr_status make_head(mr_task *task, task_input *input, const mr_record *re
     mr_flow *flow = &input->head;
     flow->ts_ms = record->timestamp_ms;
     input->head_offset = record->offset;
-    input->head_moved = false;
+    input->head_moved = input->head_resumed;
+    input->head_resumed = false;
     input->head_has_problem = false;
     mr_status status = input->plan->kind == MR_INPUT_REPARTITION
                            ? internal_head(task, input, record, failure)

@@ -34,6 +34,7 @@ static void ask_ends(mr_task *task, mr_member_activity *activity) {
         task->replies_awaited++;
     }
     *activity = MR_MEMBER_PROGRESS;
+    atomic_fetch_add(&task->config.board->tasks_restoring, 1);
     mr_machine_move(&task->machine, TASK_ENDS);
 }
 
@@ -49,7 +50,7 @@ static mr_status take_end(mr_task *task, mr_log_request *request) {
     for (uint32_t i = 0; i < task->families_count; i++) {
         task_family *family = &task->families[i];
         if (family->changelog == request->partition) {
-            family->restore_next = request->offsets.start;
+            family->restore_first = family->restore_next = request->offsets.start;
             family->restore_end = request->offsets.stable_end;
         }
     }
@@ -74,6 +75,8 @@ static mr_status fetch_range(mr_task *task, mr_partition_id partition, int64_t o
     return MR_OK;
 }
 
+static mr_status begin_family(mr_task *task, task_family *family, mr_failure *failure);
+
 /* The committed horizon of a window store stands in `_task`, which is restored first. */
 static mr_status restore_horizon(mr_task *task, task_family *family, mr_err *err) {
     const mr_plan_store *store = &task->config.plan->stores[family->store];
@@ -88,6 +91,45 @@ static mr_status restore_horizon(mr_task *task, task_family *family, mr_err *err
     return status == MR_NOT_FOUND ? MR_OK : status;
 }
 
+/* The store cannot be gone on from: all of it is made anew from its changelogs' starts (DESIGN
+ * section 6). */
+static mr_status rebuild(mr_task *task, const task_family *family, mr_failure *failure) {
+    uint64_t records = 0;
+    for (uint32_t i = 0; i < task->families_count; i++) {
+        const task_family *each = &task->families[i];
+        records += (uint64_t)(each->restore_end - each->restore_first);
+    }
+    mr_board_say(task->config.board,
+                 "task %s: rebuilding its state, at most %" PRIu64
+                 " changelog records: store '%s': %s",
+                 task->name, records, family->name, task->err.message);
+    task->rebuilt = true;
+    mr_store_slot_close(&task->slot);
+    mr_status status =
+        task->config.stores.destroy(task->config.stores.self, task->directory, &task->err);
+    if (status != MR_OK) {
+        mr_err_wrap(&task->err, status, "removing %s", task->directory);
+        return mr_task_fail(task, status, failure);
+    }
+    mr_task_make_tables(task);
+    task->rows_spilled = 0;
+    task->restoring = 0;
+    for (uint32_t i = 0; i < task->families_count; i++) {
+        task->families[i].restore_next = task->families[i].restore_first;
+    }
+    return begin_family(task, &task->families[0], failure);
+}
+
+/* The store's position must stand in what the changelog has: a gap behind it would be lost. */
+static mr_status check_gap(const task_family *family, int64_t position, mr_err *err) {
+    if (position < 0 || position + 1 >= family->restore_first) {
+        return MR_OK;
+    }
+    return mr_err_set(err, MR_CORRUPT,
+                      "it is at offset %" PRId64 ", but its changelog begins at %" PRId64, position,
+                      family->restore_first);
+}
+
 static mr_status begin_family(mr_task *task, task_family *family, mr_failure *failure) {
     mr_status status = MR_OK;
     if (family->store != MR_INDEX_NONE && task->config.plan->stores[family->store].windowed) {
@@ -97,6 +139,12 @@ static mr_status begin_family(mr_task *task, task_family *family, mr_failure *fa
     if (status == MR_OK) {
         status = mr_writeback_restore_begin(family->table, family->topic_id, family->restore_end,
                                             &position, &task->err);
+    }
+    if (status == MR_OK) {
+        status = check_gap(family, position, &task->err);
+    }
+    if (status == MR_CORRUPT && !task->rebuilt) {
+        return rebuild(task, family, failure);
     }
     if (status != MR_OK) {
         mr_err_wrap(&task->err, status, "store '%s'", family->name);
@@ -162,6 +210,10 @@ mr_status mr_task_restore_answer(mr_task *task, mr_log_request *request, mr_fail
     MR_ASSERT(task->replies_awaited > 0);
     task->replies_awaited--;
     mr_status status = MR_OK;
+    if (task->machine.state == TASK_STOPPED || task->machine.state == TASK_FAILED) {
+        mr_log_client_recycle(task->config.client, request); /* nobody waits for it any more */
+        return MR_OK;
+    }
     if (request->op == MR_LOG_OFFSETS) {
         status = take_end(task, request);
     } else if (request->status == MR_AGAIN) {
@@ -193,9 +245,16 @@ mr_status mr_task_restore_answer(mr_task *task, mr_log_request *request, mr_fail
     return status == MR_OK ? MR_OK : mr_task_fail(task, status, failure);
 }
 
-static mr_status step_families(mr_task *task, mr_failure *failure) {
+static mr_status step_families(mr_task *task, mr_now now, mr_member_activity *activity,
+                               mr_failure *failure) {
     while (task->restoring < task->families_count) {
         task_family *family = &task->families[task->restoring];
+        bool waits = false;
+        mr_status spilled = mr_task_spill_restored(task, family, now, &waits, failure);
+        if (spilled != MR_OK || waits) {
+            *activity = task->stalled ? MR_MEMBER_IDLE : MR_MEMBER_PROGRESS;
+            return spilled;
+        }
         if (family->restore_next < family->restore_end) {
             return fetch_range(task, family->changelog, family->restore_next, failure);
         }
@@ -211,7 +270,8 @@ static mr_status step_families(mr_task *task, mr_failure *failure) {
     return MR_OK;
 }
 
-mr_status mr_task_restore_step(mr_task *task, mr_member_activity *activity, mr_failure *failure) {
+mr_status mr_task_restore_step(mr_task *task, mr_now now, mr_member_activity *activity,
+                               mr_failure *failure) {
     *activity = MR_MEMBER_IDLE;
     if (task->machine.state == TASK_CREATED) {
         ask_ends(task, activity);
@@ -227,7 +287,7 @@ mr_status mr_task_restore_step(mr_task *task, mr_member_activity *activity, mr_f
         mr_machine_move(&task->machine, TASK_RESTORING);
         status = begin_family(task, &task->families[0], failure);
     } else if (task->machine.state == TASK_RESTORING) {
-        status = step_families(task, failure);
+        status = step_families(task, now, activity, failure);
     } else if (task->marks_next < task->marks_end) {
         status = fetch_range(task, task->config.topics->marks.partition_first, task->marks_next,
                              failure);

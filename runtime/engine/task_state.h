@@ -24,6 +24,10 @@ enum {
 
 #define TASK_FETCHED_MAX 2 /* one being read, one ahead */
 
+/* In a times row, beside the liveness: the record behind the position has moved the times already.
+ */
+#define TASK_HEAD_MOVED 0x80
+
 typedef enum input_liveness { INPUT_LIVE = 0, INPUT_IDLE = 1, INPUT_ENDED = 2 } input_liveness;
 
 typedef struct task_input {
@@ -46,13 +50,18 @@ typedef struct task_input {
     bool reading;            /* the reader is open */
     bool at_end;             /* an empty fetch said so, and nothing came since */
     int64_t silent_since_ns; /* of the wall clock's monotonic twin: when at_end began */
+    bool bounded;            /* this run ends it when all of it was read */
     bool checking_end;       /* an OFFSETS request is under way */
+    int64_t end_known;       /* the log's stable end when last asked; -1: never */
     bool purging;
     int64_t purged; /* position of the last purge */
+    bool remade;    /* emptied by the reset that began this generation, and written anew */
     /* the head */
     bool has_head;
     bool head_is_time; /* a time record */
     bool head_moved;   /* its time has been taken in */
+    bool head_resumed; /* the next head's time was taken in before a restart */
+    bool moved_sealed; /* head_moved as `_task` has it */
     uint32_t head_upstream;
     int64_t head_time_ms;  /* a stream: its ts; else the carried time or the announced minimum */
     bool head_has_problem; /* it has no time: an error record when its turn comes */
@@ -72,9 +81,10 @@ typedef enum mark_kind { MARK_IDLE, MARK_AWAKE, MARK_TIME, MARK_END } mark_kind;
 
 typedef struct task_mark {
     mark_kind kind;
-    uint32_t input;  /* index; unused for MARK_TIME */
-    int64_t time_ms; /* MARK_TIME */
-    int64_t *cursor; /* by input */
+    uint32_t input;     /* index; unused for MARK_TIME */
+    int64_t time_ms;    /* MARK_TIME */
+    int64_t *cursor;    /* by input */
+    int64_t generation; /* of the job, when it was written */
 } task_mark;
 
 /* A changelogged table of the task: `_task` is family 0, the stores follow. */
@@ -85,6 +95,7 @@ typedef struct task_family {
     mr_partition_id changelog;
     uint8_t topic_id[16];
     int64_t changelog_last; /* offset of the last record that belongs to committed rows */
+    int64_t restore_first;  /* where the changelog begins */
     int64_t restore_next;
     int64_t restore_end;
 } task_family;
@@ -116,12 +127,14 @@ typedef struct mr_task {
     mr_log_request *restore_fetch;
     mr_fetch_reader *restore_reader;
     int64_t marks_next, marks_end;
+    bool rebuilt; /* the store was thrown away once: no second time */
     /* times and marks */
     int64_t min_ms;   /* the task's minimum; INT64_MIN: none */
     bool due_checked; /* nothing is due at min_ms */
     task_mark *marks; /* own marks of the log, then those written by this run */
     uint32_t marks_count, marks_cap;
     uint32_t marks_applied; /* a row of `_task` */
+    int64_t marks_since;    /* marks of generations before this one say nothing about the inputs */
     uint32_t marks_sealed;  /* written to the log up to here */
     bool marks_moved;
     int64_t all_silent_since_ns; /* -1: not all are */
@@ -132,7 +145,8 @@ typedef struct mr_task {
     bool taken;  /* a record was taken since the last seal */
     bool sealed; /* part of the transaction under way */
     uint32_t spilling_family;
-    int64_t spill_ns; /* of the last spill's end */
+    int64_t spill_ns;      /* of the last spill's end */
+    int64_t spill_look_ns; /* when there may be something to spill; INT64_MAX: no more than now */
     bool spilling;
     bool stalled;
     uint64_t rows_spilled;
@@ -175,22 +189,32 @@ bool mr_task_replaying(const mr_task *task);
 mr_status mr_task_mark_new(mr_task *task, mr_now now, bool *written,
                            mr_failure *failure) MR_CHECKED;
 mr_status mr_task_mark_load(mr_task *task, const mr_record *record) MR_CHECKED;
+/* After the last mark of the log was loaded. */
+void mr_task_marks_loaded(mr_task *task);
 void mr_task_mark_encode(const mr_task *task, const task_mark *mark, mr_buf *key, mr_buf *value);
 void mr_task_marks_deinit(mr_task *task);
 /* The input is bounded in this run and not ended yet. */
-bool mr_task_input_ends(const mr_task *task, const task_input *input);
-void mr_task_end_checked(mr_task *task, task_input *input, int64_t stable_end);
+bool mr_task_input_ends(const task_input *input);
+/* A head whose time was taken in before a restart has not been read again yet: nothing else may
+ * happen first. */
+bool mr_task_resuming(const mr_task *task);
 
 /* task_restore.c */
-mr_status mr_task_restore_step(mr_task *task, mr_member_activity *activity,
+mr_status mr_task_restore_step(mr_task *task, mr_now now, mr_member_activity *activity,
                                mr_failure *failure) MR_CHECKED;
 mr_status mr_task_restore_answer(mr_task *task, mr_log_request *request,
                                  mr_failure *failure) MR_CHECKED;
+/* task.c: the write-back tables of all families, new and empty. */
+void mr_task_make_tables(mr_task *task);
 
 /* task_commit.c */
 bool mr_task_dirty(const mr_member *member);
 size_t mr_task_uncommitted_bytes(const mr_member *member);
 void mr_task_seal(mr_member *member, mr_commit *commit, mr_now now);
 void mr_task_decided(mr_member *member, const mr_commit *commit, mr_now now);
+/* What a restore has gathered is spilled when it is as much as a restart may replay. *waits: there
+ * is more to spill before more may be read. */
+mr_status mr_task_spill_restored(mr_task *task, task_family *family, mr_now now, bool *waits,
+                                 mr_failure *failure) MR_CHECKED;
 mr_status mr_task_spill_step(mr_task *task, mr_now now, mr_member_activity *activity,
                              mr_failure *failure) MR_CHECKED;

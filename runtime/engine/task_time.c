@@ -97,6 +97,16 @@ static task_mark *push_mark(mr_task *task) {
     return mark;
 }
 
+/* The minimum came from an input that has just ended: those that are idle carry it on, so that it
+ * is the same after a restart. */
+static void keep_minimum(mr_task *task) {
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        if (task->inputs[i].liveness == INPUT_IDLE) {
+            raise_time(&task->inputs[i], 0, task->min_ms);
+        }
+    }
+}
+
 static void apply_mark(mr_task *task, const task_mark *mark) {
     task_input *input = &task->inputs[mark->input];
     switch (mark->kind) {
@@ -118,6 +128,7 @@ static void apply_mark(mr_task *task, const task_mark *mark) {
         break;
     case MARK_END:
         input->liveness = INPUT_ENDED;
+        keep_minimum(task);
         break;
     }
     input->times_moved = true;
@@ -126,8 +137,24 @@ static void apply_mark(mr_task *task, const task_mark *mark) {
     mr_task_time_minimum(task);
 }
 
+bool mr_task_resuming(const mr_task *task) {
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        if (task->inputs[i].head_resumed) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool mr_task_replaying(const mr_task *task) {
     return task->marks_applied < task->marks_count;
+}
+
+/* How far an input has been taken. What is no record (a transaction's marker) is passed with the
+ * record behind it or with the end of what was fetched, whichever is seen first: both are the same
+ * place for a mark. */
+static int64_t reached(const task_input *input) {
+    return input->has_head ? input->head_offset : input->position;
 }
 
 bool mr_task_mark_replay(mr_task *task) {
@@ -136,7 +163,7 @@ bool mr_task_mark_replay(mr_task *task) {
     }
     const task_mark *mark = &task->marks[task->marks_applied];
     for (uint32_t i = 0; i < task->inputs_count; i++) {
-        if (task->inputs[i].position < mark->cursor[i]) {
+        if (reached(&task->inputs[i]) < mark->cursor[i]) {
             return false;
         }
     }
@@ -150,20 +177,24 @@ static void write_mark(mr_task *task, mark_kind kind, uint32_t input, int64_t ti
     mark->kind = kind;
     mark->input = input;
     mark->time_ms = time_ms;
+    mark->generation = task->config.topics->generation;
     for (uint32_t i = 0; i < task->inputs_count; i++) {
-        mark->cursor[i] = task->inputs[i].position;
+        mark->cursor[i] = reached(&task->inputs[i]);
     }
     apply_mark(task, mark);
 }
 
-/* {"mark":"end","input":"flights","time":0,"cursor":{"flights":20003}} under the key
- * "<sub-topology>/<partition>". */
+/* {"mark":"end","input":"flights","time":0,"generation":1,"since":1,"cursor":{"flights":20003}}
+ * under the key "<sub-topology>/<partition>". */
 void mr_task_mark_encode(const mr_task *task, const task_mark *mark, mr_buf *key, mr_buf *value) {
     mr_buf_clear(key);
     mr_buf_clear(value);
     mr_buf_printf(key, "%s/%d", task->sub->name, task->config.partition);
-    mr_buf_printf(value, "{\"mark\":\"%s\",\"input\":\"%s\",\"time\":%" PRId64 ",\"cursor\":{",
-                  mark_names[mark->kind], task->inputs[mark->input].name, mark->time_ms);
+    mr_buf_printf(value,
+                  "{\"mark\":\"%s\",\"input\":\"%s\",\"time\":%" PRId64 ",\"generation\":%" PRId64
+                  ",\"since\":%" PRId64 ",\"cursor\":{",
+                  mark_names[mark->kind], task->inputs[mark->input].name, mark->time_ms,
+                  mark->generation, task->marks_since);
     for (uint32_t i = 0; i < task->inputs_count; i++) {
         mr_buf_printf(value, "%s\"%s\":%" PRId64, i ? "," : "", task->inputs[i].name,
                       mark->cursor[i]);
@@ -197,10 +228,11 @@ static bool read_int(mr_json object, const char *name, int64_t *out) {
 }
 
 /* false: of another shape of the job (an input came or went): it says nothing about this one. */
-static bool read_mark(mr_task *task, mr_json root, task_mark *mark) {
+static bool read_mark(mr_task *task, mr_json root, task_mark *mark, int64_t *since) {
     mr_json input, cursor;
     if (mr_json_kind_of(root) != MR_JSON_OBJECT || !read_kind(root, &mark->kind) ||
         !read_int(root, "time", &mark->time_ms) ||
+        !read_int(root, "generation", &mark->generation) || !read_int(root, "since", since) ||
         mr_json_field(root, mr_bytes_text("input"), &input) != MR_OK ||
         mr_json_kind_of(input) != MR_JSON_STRING ||
         mr_json_field(root, mr_bytes_text("cursor"), &cursor) != MR_OK ||
@@ -233,9 +265,12 @@ mr_status mr_task_mark_load(mr_task *task, const mr_record *record) {
     mr_status status = mr_json_parse(parser, mr_buf_view(&text), &root, &task->err);
     if (status == MR_OK) {
         task_mark *mark = push_mark(task);
-        if (!read_mark(task, root, mark)) {
+        int64_t since;
+        if (!read_mark(task, root, mark, &since)) {
             mr_free(mark->cursor);
             task->marks_count--;
+        } else if (since > task->marks_since) {
+            task->marks_since = since;
         }
     }
     mr_buf_deinit(&text);
@@ -243,15 +278,37 @@ mr_status mr_task_mark_load(mr_task *task, const mr_record *record) {
     return status == MR_OK ? MR_OK : MR_CORRUPT;
 }
 
+/* A reset empties what the job's own steps wrote. Where a task reads such a topic, older marks
+ * speak of records that are there no more, at offsets that never come again. */
+void mr_task_marks_loaded(mr_task *task) {
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        if (task->inputs[i].remade) {
+            task->marks_since = task->config.topics->generation;
+        }
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < task->marks_count; i++) {
+        if (task->marks[i].generation < task->marks_since) {
+            mr_free(task->marks[i].cursor);
+        } else {
+            task->marks[kept++] = task->marks[i];
+        }
+    }
+    task->marks_count = kept;
+    task->marks_sealed = kept; /* what the log has is not written again */
+}
+
 /* ---- the clock ---- */
 
 /* A source of this process that has more to read is not silent. */
 static bool fed(const mr_task *task, const task_input *input) {
     const mr_plan *plan = task->config.plan;
+    const mr_board *board = task->config.board;
+    bool until_end = board->until == MR_RUN_UNTIL_END;
     for (uint32_t i = 0; i < plan->sources_count; i++) {
-        if (plan->sources[i].stream == input->plan->index &&
-            !atomic_load(&task->config.board->source_done[i])) {
-            return task->config.board->until == MR_RUN_UNTIL_END;
+        const atomic_bool *over = until_end ? &board->source_done[i] : &board->source_resting[i];
+        if (plan->sources[i].stream == input->plan->index && !atomic_load(over)) {
+            return true;
         }
     }
     return false;
@@ -266,32 +323,8 @@ static bool silent(const mr_task *task, const task_input *input, mr_now now) {
            now.mono_ns - input->silent_since_ns >= input->stream->idle_ms * 1000000;
 }
 
-/* Written by a step of this job: what a source gave is not all of it. */
-static bool written_by_steps(const mr_task *task, uint32_t stream) {
-    const mr_plan *plan = task->config.plan;
-    for (uint32_t s = 0; s < plan->subtopologies_count; s++) {
-        for (uint32_t n = 0; n < plan->subtopologies[s].nodes_count; n++) {
-            const mr_node *node = &plan->nodes[plan->subtopologies[s].nodes[n]];
-            if (node->kind == MR_NODE_TO_STREAM && node->to_stream.stream == stream) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-bool mr_task_input_ends(const mr_task *task, const task_input *input) {
-    return task->config.board->until == MR_RUN_UNTIL_END && input->plan->kind == MR_INPUT_STREAM &&
-           input->stream->has_source && input->liveness != INPUT_ENDED &&
-           !written_by_steps(task, input->plan->index);
-}
-
-void mr_task_end_checked(mr_task *task, task_input *input, int64_t stable_end) {
-    input->checking_end = false;
-    if (empty(input) && input->position == stable_end && input->liveness != INPUT_ENDED &&
-        !mr_task_replaying(task)) {
-        write_mark(task, MARK_END, (uint32_t)(input - task->inputs), 0);
-    }
+bool mr_task_input_ends(const task_input *input) {
+    return input->bounded && input->liveness != INPUT_ENDED;
 }
 
 static void check_end(mr_task *task, task_input *input) {
@@ -313,30 +346,29 @@ static mr_status refuse_after_end(mr_task *task, const task_input *input, mr_fai
     mr_status status = mr_err_set(
         &task->err, MR_INVALID,
         "%s[%d]@%" PRId64
-        ": new records after the input ended with an earlier --until-end run, whose windows are "
-        "closed; `millrace reset` reprocesses everything (going on behind the end is not in this "
-        "version)",
+        ": new records after the input ended with an earlier --until-end run, which closed all its "
+        "windows; going on behind the end is not in this version (`run --reopen`): a job of "
+        "another "
+        "name works through everything, marks of this one stay",
         input->topic, input->partition_number, input->head_offset);
     return mr_task_fail(task, status, failure);
 }
 
-static mr_status mark_input(mr_task *task, task_input *input, mr_now now, bool *written,
-                            mr_failure *failure) {
+static void mark_input(mr_task *task, task_input *input, mr_now now, bool *written) {
     uint32_t index = (uint32_t)(input - task->inputs);
-    if (input->liveness == INPUT_ENDED && input->has_head) {
-        return refuse_after_end(task, input, failure);
-    }
     if (input->liveness == INPUT_IDLE && input->has_head) {
         write_mark(task, MARK_AWAKE, index, 0);
         *written = true;
     } else if (input->liveness == INPUT_LIVE && task->inputs_count > 1 &&
-               !mr_task_input_ends(task, input) && silent(task, input, now)) {
+               !mr_task_input_ends(input) && silent(task, input, now)) {
         write_mark(task, MARK_IDLE, index, 0);
         *written = true;
-    } else if (mr_task_input_ends(task, input)) {
+    } else if (mr_task_input_ends(input) && empty(input) && input->end_known == input->position) {
+        write_mark(task, MARK_END, index, 0);
+        *written = true;
+    } else if (mr_task_input_ends(input)) {
         check_end(task, input);
     }
-    return MR_OK;
 }
 
 static bool all_silent(const mr_task *task, mr_now now) {
@@ -395,7 +427,7 @@ static void plan_next_look(mr_task *task, mr_now now) {
             continue;
         }
         int64_t look_ns = input->silent_since_ns + input->stream->idle_ms * 1000000;
-        if (mr_task_input_ends(task, input)) {
+        if (mr_task_input_ends(input)) {
             look_ns = now.mono_ns + END_POLL_NS; /* a source's end wakes nobody */
         }
         if (look_ns > now.mono_ns && look_ns < next_ns) {
@@ -413,6 +445,11 @@ static void plan_next_look(mr_task *task, mr_now now) {
 mr_status mr_task_mark_new(mr_task *task, mr_now now, bool *written, mr_failure *failure) {
     *written = false;
     task->look_ns = INT64_MAX;
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        if (task->inputs[i].liveness == INPUT_ENDED && task->inputs[i].has_head) {
+            return refuse_after_end(task, &task->inputs[i], failure);
+        }
+    }
     if (mr_task_replaying(task)) {
         return MR_OK;
     }
@@ -422,9 +459,9 @@ mr_status mr_task_mark_new(mr_task *task, mr_now now, bool *written, mr_failure 
             continue;
         }
         reads_stream = true;
-        mr_status status = mark_input(task, &task->inputs[i], now, written, failure);
-        if (status != MR_OK || *written) {
-            return status;
+        mark_input(task, &task->inputs[i], now, written);
+        if (*written) {
+            return MR_OK;
         }
     }
     mr_status status = reads_stream ? mark_time(task, now, written, failure) : MR_OK;

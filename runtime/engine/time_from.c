@@ -2,9 +2,26 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 /* 2^63 as double: the first value that does not fit. */
 #define INT64_LIMIT 9223372036854775808.0
+
+mr_status mr_time_check(const char *what, int64_t ts_ms, mr_err *err) {
+    if (ts_ms < 0) {
+        return mr_err_set(err, MR_INVALID, "%s is negative: %" PRId64, what, ts_ms);
+    }
+    if (ts_ms > MR_EVENT_TIME_MS_MAX) {
+        return mr_err_set(err, MR_INVALID, "%s is out of range: %" PRId64, what, ts_ms);
+    }
+    return MR_OK;
+}
+
+static mr_status check_number(const mr_plan_stream *stream, int64_t ts_ms, mr_err *err) {
+    char what[300];
+    snprintf(what, sizeof what, "time of stream '%s'", stream->name);
+    return mr_time_check(what, ts_ms, err);
+}
 
 static mr_status from_int(const mr_plan_stream *stream, int64_t number, int64_t *ts_ms,
                           mr_err *err) {
@@ -18,7 +35,7 @@ static mr_status from_int(const mr_plan_stream *stream, int64_t number, int64_t 
                           stream->name, number);
     }
     *ts_ms = scaled / stream->time_unit_ms_denominator;
-    return MR_OK;
+    return check_number(stream, *ts_ms, err);
 }
 
 static mr_status from_float(const mr_plan_stream *stream, double number, int64_t *ts_ms,
@@ -30,7 +47,7 @@ static mr_status from_float(const mr_plan_stream *stream, double number, int64_t
                           stream->name, number);
     }
     *ts_ms = (int64_t)scaled;
-    return MR_OK;
+    return check_number(stream, *ts_ms, err);
 }
 
 mr_status mr_time_of_datum(const mr_plan_stream *stream, const mr_datum *datum, int64_t *ts_ms,

@@ -236,12 +236,13 @@ static mr_status step_transaction(mr_worker *worker, mr_now now, size_t bytes, b
     return MR_OK;
 }
 
-static int64_t next_deadline(const mr_worker *worker, mr_now now, bool progressed) {
+static int64_t next_deadline(const mr_worker *worker, mr_now now, size_t bytes, bool progressed) {
     if (progressed) {
         return now.mono_ns;
     }
     int64_t deadline = INT64_MAX;
-    for (size_t i = 0; i < worker->members_count; i++) {
+    bool full = bytes >= worker->config.txn_bytes_max; /* then no member is asked to do anything */
+    for (size_t i = 0; i < worker->members_count && !full; i++) {
         int64_t wanted = worker->members[i]->ops->deadline_ns(worker->members[i]);
         deadline = wanted < deadline ? wanted : deadline;
     }
@@ -274,7 +275,7 @@ mr_status mr_worker_step(mr_worker *worker, mr_now now, int64_t *deadline_ns) {
     if (status == MR_OK) {
         status = step_transaction(worker, now, bytes, progressed);
     }
-    *deadline_ns = status == MR_OK ? next_deadline(worker, now, progressed) : INT64_MAX;
+    *deadline_ns = status == MR_OK ? next_deadline(worker, now, bytes, progressed) : INT64_MAX;
     return status;
 }
 
