@@ -1,5 +1,7 @@
 """Results against the model's, and results of two runs against each other."""
 import collections
+import json
+import os
 import re
 
 ASIDE = ("millrace-cause", "millrace-step", "millrace-line", "millrace-origin")
@@ -36,6 +38,7 @@ class Actual:
         origin = re.sub(r"@\d+$", "", aside[3]) if self.aside else None
         from_file = origin is not None and "[" not in origin
         ts = None if from_file else record["ts"]
+        self.value = record["value"]
         self.row = row_of(record["key"], record["value"], ts, headers)
         self.whole = (self.row, self.aside, tuple(aside[:3]), origin)
 
@@ -130,3 +133,22 @@ def check_repeat(topic, outs, first, second):
             raise Mismatch(explain(f"{topic}[{part}]: two runs differ", one, two))
         compared += len(one)
     return compared
+
+
+def check_sink(topic, actuals, folder):
+    """A sink's files, by name, hold the topic's values in order, each once. Returns how many."""
+    rows = collections.defaultdict(list)
+    for name in sorted(os.listdir(folder) if os.path.isdir(folder) else []):
+        found = re.fullmatch(re.escape(topic) + r"-(\d+)-\d{20}-\d{20}\.jsonl", name)
+        if found is None:
+            if name.startswith("."):
+                continue
+            raise Mismatch(f"sink: a file of another name: {name}")
+        with open(os.path.join(folder, name), encoding="utf-8") as lines:
+            rows[int(found[1])] += [frozen(json.loads(line)) for line in lines]
+    parts = by_part(actuals)
+    for part in sorted(set(parts) | set(rows)):
+        want = [frozen(a.value) for a in parts[part]]
+        if rows[part] != want:
+            raise Mismatch(explain(f"sink of {topic}[{part}]", want, rows[part]))
+    return len(actuals)

@@ -410,7 +410,11 @@ class Model:
 
     def merged(self, pipeline):
         names = pipeline["from"]
-        flows = [self.flow_of(n) for n in names]
+        flows = []
+        for n in names:
+            f = self.flow_of(n)
+            if f not in flows:  # a pipeline without steps is what it reads: merged, it comes once
+                flows.append(f)
         if len(flows) == 1:
             return flows[0]
         tasks = max(f.tasks for f in flows)

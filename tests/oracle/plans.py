@@ -37,7 +37,7 @@ class Shape:
     def __init__(self, fields, tasks, exact, roots, key="str"):
         self.fields, self.tasks, self.exact, self.roots, self.key = fields, tasks, exact, roots, key
         self.moved, self.window, self.plain, self.windows = False, False, False, 0
-        self.ends, self.closing, self.internal = True, False, False
+        self.bare_merge = False
 
     def copy(self):
         other = Shape(self.fields, self.tasks, self.exact, self.roots, self.key)
@@ -254,7 +254,6 @@ class Generator:
 
     def keyed(self, shape, windowed):
         shape.exact = shape.exact and (not shape.moved or shape.tasks == 1)
-        shape.internal = shape.internal or shape.moved
         shape.moved, shape.key = False, "any" if shape.key == "any" else "str"
         step = {"op": "count" if self.chance(0.25) else "aggregate", "store": self.name("store"),
                 "window": self.window() if windowed else None}
@@ -265,7 +264,7 @@ class Generator:
         shape.window = windowed
         if windowed:
             shape.windows += 1
-            shape.closing, shape.exact = True, True
+            shape.exact = True
         else:
             shape.plain = True
         return step
@@ -332,7 +331,7 @@ class Generator:
             name = r.choice(pipes)
             return [name], self.shapes[name].copy(), {}
         pair = [n for n in raw + pipes if not self.shapes[n].window and not self.shapes[n].plain
-                and self.shapes[n].fields == INPUT]
+                and self.shapes[n].fields == INPUT and not self.shapes[n].bare_merge]
         if len(pair) > 1 and self.chance(0.5):
             names = r.sample(pair, 2)
             shapes = [self.shapes[n] for n in names]
@@ -368,13 +367,14 @@ class Generator:
 
     def finish(self, names, shape, steps, merge):
         name, to = self.name("pipe"), None
-        if self.chance(0.75):
+        if not steps or self.chance(0.75):
             to = self.name("out")
             key = "json" if shape.key == "any" else self.key_format
             self.add_stream(to, self.rng.choice([shape.tasks, 1, 2, 8]), None, False, key)
         self.pipelines.append({"name": name, "from": names, "steps": steps, "to": to,
                                "on_error": self.error if self.chance(0.7) else "errors",
                                "merge_exact": False, "merge_moved": False, **merge})
+        shape.bare_merge = (shape.bare_merge or len(names) > 1) and not steps
         self.shapes[name] = shape
         if to and shape.exact and shape.tasks == 1 and self.chance(0.4):
             self.read_back(to, shape)
@@ -384,7 +384,6 @@ class Generator:
         back = shape.copy()
         back.tasks, back.roots = self.streams[stream]["parts"], {stream}
         back.window, back.plain, back.windows, back.moved = False, False, 0, False
-        back.ends, back.closing = False, False
         if back.key == "none":
             return
         steps = [self.keyed(back, self.chance(0.7))]
@@ -408,8 +407,10 @@ class Generator:
             self.streams[first]["max_ahead"] = r.choice([2000, 60000])
             for pipeline in self.pipelines:
                 pipeline["on_error"] = self.error
+        written = sorted({p["to"] for p in self.pipelines if p["to"]} | {self.sources[0]["stream"]})
+        sink = {"from": r.choice(written), "records": r.choice([3, 50, 1000])}
         return {"seed": self.seed, "on_error": self.error, "streams": self.streams,
-                "sources": self.sources, "pipelines": self.pipelines}
+                "sources": self.sources, "pipelines": self.pipelines, "sink": sink}
 
 
 def generate(seed):
@@ -511,4 +512,7 @@ def yaml_of(plan):
         if pipeline["steps"]:
             text += "    steps:\n" + steps_text(pipeline["steps"])
         text += f"    to: {pipeline['to'] or 'none'}\n"
+    sink = plan["sink"]
+    text += f"sinks:\n  rows:\n    from: {sink['from']}\n"
+    text += f"    file: {{dir: rows, format: json, rotate: {{records: {sink['records']}}}}}\n"
     return text

@@ -36,8 +36,8 @@ class Tally:
     def __init__(self):
         self.counts = dict.fromkeys(
             ["plans", "runs", "real runs", "simulated runs", "records compared", "compared in order",
-             "compared between runs", "windows compared", "late compared", "failed compared",
-             "rows spilled", "crashes"], 0)
+             "compared between runs", "sink rows compared", "windows compared", "late compared",
+             "failed compared", "rows spilled", "crashes"], 0)
 
     def add(self, other):
         for name, n in other.counts.items():
@@ -125,6 +125,8 @@ def read_summary(log):
 
 def run_real(plan, settings, job, folder):
     data, log = os.path.join(folder, "data"), os.path.join(folder, "log")
+    shutil.copytree(os.path.dirname(job), os.path.join(folder, "job"))  # sinks write beside it
+    job = os.path.join(folder, "job", "job.yaml")
     command = real_command(settings, job, data)
     killed = kill_some(command, settings, log)
     finish(command, log)
@@ -137,7 +139,8 @@ def run_real(plan, settings, job, folder):
             raise Failed(f"consume {topic}: {got.stderr.decode()}")
         topics[topic] = [json.loads(line) for line in got.stdout.decode().splitlines()]
     # The summary is of the last run alone.
-    return topics, read_summary(log) if settings.crashes == 0 else None, killed
+    rows = os.path.join(folder, "job", "rows")
+    return topics, rows, read_summary(log) if settings.crashes == 0 else None, killed
 
 
 # ---- the simulated one ----
@@ -160,7 +163,7 @@ def run_simulated(plan, settings, job, folder):
                     topics[topic] += [json.loads(line) for line in lines]
     with open(os.path.join(out, "stats.json"), encoding="utf-8") as stats:
         counts = json.load(stats)
-    return topics, counts, int(counts.get("crashes", 0))
+    return topics, os.path.join(out, "rows"), counts, int(counts.get("crashes", 0))
 
 
 # ---- one plan ----
@@ -178,7 +181,7 @@ def check_counts(wanted, counts, settings):
 def one_run(plan, wanted, settings, job, folder, first, tally):
     os.makedirs(folder)
     run = run_simulated if settings.simulated else run_real
-    topics, counts, crashes = run(plan, settings, job, folder)
+    topics, rows, counts, crashes = run(plan, settings, job, folder)
     actuals = {t: [compare.Actual(r) for r in records] for t, records in topics.items()}
     for topic, outs in wanted.topics.items():
         tally.counts["compared in order"] += compare.check_topic(topic, outs, actuals[topic])
@@ -186,6 +189,8 @@ def one_run(plan, wanted, settings, job, folder, first, tally):
         if first is not None:
             tally.counts["compared between runs"] += compare.check_repeat(topic, outs, first[topic],
                                                                           actuals[topic])
+    sink = plan["sink"]["from"]
+    tally.counts["sink rows compared"] += compare.check_sink(sink, actuals[sink], rows)
     if counts is not None and settings.crashes == 0:
         check_counts(wanted, counts, settings)
     tally.counts["runs"] += 1
