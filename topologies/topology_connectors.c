@@ -116,6 +116,20 @@ static bool is_choice(const char *choices, const char *value) {
     return false;
 }
 
+/* As the host of connectors takes it: relative, no component empty, "." or "..". */
+static bool stays_below(const char *path) {
+    for (const char *at = path;; at++) {
+        size_t length = strcspn(at, "/");
+        if (length == 0 || (length <= 2 && strncmp(at, "..", length) == 0)) {
+            return false;
+        }
+        at += length;
+        if (*at == '\0') {
+            return true;
+        }
+    }
+}
+
 static bool has_kind(const mr_catalog_field *field, const char *value) {
     int64_t number = 0;
     uint64_t size = 0;
@@ -225,7 +239,10 @@ static void take_setting(gathered *g, const mr_yaml_node *key, const mr_yaml_nod
         return;
     }
     g->given[index] = true;
-    if (!own && !has_kind(&fields[index], value)) {
+    if (strcmp(fields[index].kind, "path") == 0 && value[0] != '\0' && !stays_below(value)) {
+        mr_check_error(g->check, node, "E502", "relative to the job's file, without '.' and '..'",
+                       "'%s' must stay under the job's folder, not '%s'", name, value);
+    } else if (!own && !has_kind(&fields[index], value)) {
         mr_check_error(g->check, node, "E502", fields[index].choices, "'%s' wants a %s, not '%s'",
                        name, fields[index].kind, value);
     }

@@ -63,7 +63,10 @@ static mr_status check_path(const char *path, mr_err *err) {
         size_t len = strcspn(at, "/");
         bool dots = (len == 1 && at[0] == '.') || (len == 2 && at[0] == '.' && at[1] == '.');
         if (len == 0 || dots) {
-            return mr_err_set(err, MR_INVALID, "not a name below the root: \"%s\"", path);
+            return mr_err_set(err, MR_INVALID,
+                              "the path '%s' does not stay under its folder: it is relative, "
+                              "without '.' and '..'",
+                              path);
         }
         if (at[len] == '\0') {
             break;

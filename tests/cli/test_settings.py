@@ -29,6 +29,9 @@ class Settings(Case):
         self.write("millrace.yaml", "data: here\nworkers: 1\n")
         self.expect(0, "run", "job.yaml", "--until-end")
         self.assertTrue(os.path.exists(self.path("here/FORMAT")))
+        # Output knows the log it was written from: another data directory has its own.
+        for name in ("out.jsonl", ".out.jsonl.chain"):
+            os.unlink(self.path(name))
         self.expect(0, "run", "job.yaml", "--until-end", "--data", "there")
         self.assertTrue(os.path.exists(self.path("there/FORMAT")))
 

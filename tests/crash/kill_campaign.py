@@ -321,14 +321,14 @@ def kill(child):
     child.wait()
 
 
-def kill_in_the_middle(world, rng, counts, flights_count):
+def kill_in_the_middle(world, seconds, counts, flights_count):
     before = world.stable_end()
-    child = world.start("--rate", "6000")
+    child = world.start("--rate", "4000")
     end = time.monotonic() + 60
     while not world.decided_from(before):
         check(child.poll() is None, "the job ended by itself:\n" + world.said())
         check(time.monotonic() < end, "no decision within a minute:\n" + world.said())
-    time.sleep(rng.random() * 0.12)
+    time.sleep(seconds)
     check(child.poll() is None, "the job ended by itself:\n" + world.said())
     kill(child)
     if len(world.rocksdb_files()) > 0:
@@ -380,7 +380,7 @@ def compare_state(world, rng, counts):
 def campaign(world, rng, kills_wanted, flights_count):
     counts = Counts()
     while counts.kills < kills_wanted:
-        if not kill_in_the_middle(world, rng, counts, flights_count):
+        if not kill_in_the_middle(world, rng.random() * 0.12, counts, flights_count):
             break
         if counts.kills % 4 == 0:
             kill_early(world, rng, counts)
@@ -388,6 +388,8 @@ def campaign(world, rng, kills_wanted, flights_count):
             compare_state(world, rng, counts)
         if counts.kills % 6 == 0:
             delete_state(world, rng, counts)
+    # A longer life, so that what was rebuilt is spilled: the last start replays a tail.
+    kill_in_the_middle(world, 2.0, counts, flights_count)
     return counts
 
 
@@ -422,7 +424,7 @@ def run(program, folder, kills_wanted, seed):
         check(counts.kills_early >= 10, "%d kills while starting" % counts.kills_early)
     check(counts.with_rocksdb > counts.kills // 2, "RocksDB held files after too few kills")
     check(spilled > 0, "nothing was spilled")
-    check(figure(summary, "records replayed") < history / 2,
+    check(figure(summary, "records replayed") < history / 4,
           "the last start replayed the changelogs' history, not their tails")
     check(counts.states_read > 0, "no state was read")
 
