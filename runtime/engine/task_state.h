@@ -183,6 +183,8 @@ void mr_task_time_move(mr_task *task, task_input *input);
 void mr_task_time_minimum(mr_task *task);
 /* The next mark of the log, if it is due at the present cursors; applied. */
 bool mr_task_mark_replay(mr_task *task);
+/* Whether the next mark is to be obeyed is not known before more was read: nothing may be taken. */
+bool mr_task_mark_waits(const mr_task *task);
 bool mr_task_replaying(const mr_task *task);
 /* Looks at the clock: writes idle, awake, time and end marks that are due. true: one was written.
  */

@@ -150,6 +150,10 @@ bool mr_task_replaying(const mr_task *task) {
     return task->marks_applied < task->marks_count;
 }
 
+static bool empty(const task_input *input) {
+    return !input->has_head && !input->reading && input->fetched_count == 0 && input->at_end;
+}
+
 /* How far an input has been taken. What is no record (a transaction's marker) is passed with the
  * record behind it or with the end of what was fetched, whichever is seen first: both are the same
  * place for a mark. */
@@ -157,17 +161,45 @@ static int64_t reached(const task_input *input) {
     return input->has_head ? input->head_offset : input->position;
 }
 
-bool mr_task_mark_replay(mr_task *task) {
+/* The next mark of the log, if the inputs are where it was written; NULL: not yet. */
+static const task_mark *mark_at_hand(const mr_task *task) {
     if (!mr_task_replaying(task)) {
-        return false;
+        return NULL;
     }
     const task_mark *mark = &task->marks[task->marks_applied];
     for (uint32_t i = 0; i < task->inputs_count; i++) {
         if (reached(&task->inputs[i]) < mark->cursor[i]) {
-            return false;
+            return NULL;
         }
     }
-    apply_mark(task, mark);
+    return mark;
+}
+
+/* An end of an older generation: a reset takes up what was added behind it. */
+static bool may_be_over(const mr_task *task, const task_mark *mark) {
+    return mark->kind == MARK_END && mark->generation < task->config.topics->generation;
+}
+
+bool mr_task_mark_waits(const mr_task *task) {
+    const task_mark *mark = mark_at_hand(task);
+    if (!mark || !may_be_over(task, mark)) {
+        return false;
+    }
+    const task_input *input = &task->inputs[mark->input];
+    return !input->has_head && !empty(input);
+}
+
+bool mr_task_mark_replay(mr_task *task) {
+    const task_mark *mark = mark_at_hand(task);
+    if (!mark || mr_task_mark_waits(task)) {
+        return false;
+    }
+    if (may_be_over(task, mark) && task->inputs[mark->input].has_head) {
+        task->marks_applied++; /* it was not the end */
+        task->marks_moved = true;
+    } else {
+        apply_mark(task, mark);
+    }
     return true;
 }
 
@@ -314,10 +346,6 @@ static bool fed(const mr_task *task, const task_input *input) {
     return false;
 }
 
-static bool empty(const task_input *input) {
-    return !input->has_head && !input->reading && input->fetched_count == 0 && input->at_end;
-}
-
 static bool silent(const mr_task *task, const task_input *input, mr_now now) {
     return input->plan->kind == MR_INPUT_STREAM && empty(input) && !fed(task, input) &&
            now.mono_ns - input->silent_since_ns >= input->stream->idle_ms * 1000000;
@@ -347,9 +375,9 @@ static mr_status refuse_after_end(mr_task *task, const task_input *input, mr_fai
         &task->err, MR_INVALID,
         "%s[%d]@%" PRId64
         ": new records after the input ended with an earlier --until-end run, which closed all its "
-        "windows; going on behind the end is not in this version (`run --reopen`): a job of "
-        "another "
-        "name works through everything, marks of this one stay",
+        "windows; going on behind that end is not in this version, `millrace reset` begins anew "
+        "and "
+        "takes up what was added",
         input->topic, input->partition_number, input->head_offset);
     return mr_task_fail(task, status, failure);
 }
