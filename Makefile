@@ -16,7 +16,7 @@ demo: build
 
 test: $(BUILD)/build.ninja
 	@cmake --build $(BUILD) -j $(JOBS)
-	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+	@ctest --test-dir $(BUILD) --output-on-failure --timeout 300 -j $(JOBS)
 
 bench: build
 	@bench/run --build $(BUILD)

@@ -3,7 +3,7 @@
 import os
 import re
 
-SKIPPED = {".git", "build", "__pycache__", "millrace-data", "demo-data"}
+SKIPPED = {".git", "build", "__pycache__", "millrace-data", "out"}
 CODE = (".c", ".h", ".cpp")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
