@@ -36,6 +36,8 @@ class Actual:
             raise Mismatch(f"headers are missing: {record}")
         # Offsets differ between runs: transaction markers take some too.
         origin = re.sub(r"@\d+$", "", aside[3]) if self.aside else None
+        if self.aside:  # a message of Lua begins with the job's path
+            aside[0] = re.sub(r"^\S*/job\.yaml:", "job.yaml:", aside[0])
         from_file = origin is not None and "[" not in origin
         ts = None if from_file else record["ts"]
         self.value = record["value"]

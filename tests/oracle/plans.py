@@ -293,7 +293,7 @@ class Generator:
         if not keyed:
             shape.key = "none"
         self.sources.append({"name": name, "stream": stream, "steps": steps,
-                             "on_error": r.choice(["drop", "errors"]),
+                             "on_error": r.choice(["drop", "bad"]),
                              "lines": self.lines("big" in shape.fields)})
         self.shapes[stream] = shape
 
@@ -400,7 +400,7 @@ class Generator:
             self.add_source(r.choice([1, 1, 2, 8]))
         for at in range(r.choice([1, 2, 3, 4])):
             self.pipeline(at)
-        for name in ("late", "errors", "failed"):
+        for name in ("late", "errors", "failed", "bad"):
             self.add_stream(name, r.choice([1, 2]), None, False)
         if self.chance(0.15):
             first = self.sources[0]["stream"]

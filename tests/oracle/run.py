@@ -35,9 +35,9 @@ SUMMARY = re.compile(r"^millrace:\s+([a-z/ ]+?)\s{2,}([0-9.]+)$")
 class Tally:
     def __init__(self):
         self.counts = dict.fromkeys(
-            ["plans", "runs", "real runs", "simulated runs", "records compared", "compared in order",
-             "compared between runs", "sink rows compared", "windows compared", "late compared",
-             "failed compared", "rows spilled", "crashes"], 0)
+            ["plans", "runs", "real runs", "simulated runs", "records compared",
+             "compared in order", "compared between runs", "sink rows compared", "windows compared", "late compared",
+             "failed compared", "rows spilled", "crashes", "resets"], 0)
 
     def add(self, other):
         for name, n in other.counts.items():
@@ -47,7 +47,7 @@ class Tally:
 class Settings:
     """How one run is done. Everything follows from the plan's seed and the run's number."""
 
-    def __init__(self, seed, number, simulated):
+    def __init__(self, seed, number, simulated, broken):
         r = random.Random(f"{seed}/{number}")
         self.seed, self.number, self.simulated = r.randrange(1 << 31), number, simulated
         self.workers = 1 if number == 0 else r.choice([1, 2, 2])
@@ -57,13 +57,15 @@ class Settings:
         self.fetch_bytes = (1 << 20) if number == 0 else r.choice([300, 3000, 65536])
         self.crashes = 0 if number == 0 else r.choice([0, 1, 2, 5])
         self.state = "rocksdb" if number != 1 else r.choice(["rocksdb", "memory"])
-        self.rng = r
+        self.reset = not simulated and number > 0 and r.random() < 0.4
+        self.rng, self.broken = r, broken
 
     def __str__(self):
         kind = "simulated" if self.simulated else "real"
         return f"run {self.number} ({kind}): workers {self.workers}, commit {self.commit_ms} ms, " \
                f"transaction {self.txn_bytes}, spill {self.spill_bytes}, fetch " \
-               f"{self.fetch_bytes}, crashes {self.crashes}, state {self.state}"
+               f"{self.fetch_bytes}, crashes {self.crashes}, state {self.state}, " \
+               f"reset {self.reset}"
 
 
 class Failed(Exception):
@@ -87,6 +89,11 @@ def real_command(settings, job, data):
             "--spill-bytes", str(settings.spill_bytes), "--state", settings.state]
 
 
+def slowly(command, plan):
+    """About a second for all of it, so that there is a middle to stop in."""
+    return command + ["--rate", str(max(50, sum(len(s["lines"]) for s in plan["sources"])))]
+
+
 def finish(command, log):
     with open(log, "ab") as out:
         try:
@@ -97,18 +104,21 @@ def finish(command, log):
         raise Failed(f"exit status {done.returncode}")
 
 
-def kill_some(command, settings, log):
-    """kill -9 at random moments of its life. Returns how often it was still alive."""
+def stop_some(command, settings, log):
+    """kill -9, or now and then SIGTERM, at random moments of its life. Returns how often it was
+    killed."""
     killed = 0
     for _ in range(settings.crashes):
         with open(log, "ab") as out, subprocess.Popen(command, stdout=out, stderr=out) as child:
             try:
-                child.wait(timeout=settings.rng.uniform(0.02, 0.4))
+                child.wait(timeout=settings.rng.uniform(0.05, 0.8))
             except subprocess.TimeoutExpired:
-                child.send_signal(signal.SIGKILL)
-                killed += 1
-            child.wait()
-            if child.returncode not in (0, 3, -signal.SIGKILL):
+                how = settings.rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
+                child.send_signal(how)
+                killed += how == signal.SIGKILL
+            child.wait(timeout=RUN_TIMEOUT_S)
+            # A process that has not begun yet dies of SIGTERM.
+            if child.returncode not in (0, 3, -signal.SIGKILL, -signal.SIGTERM):
                 raise Failed(f"exit status {child.returncode}")
     return killed
 
@@ -128,31 +138,38 @@ def run_real(plan, settings, job, folder):
     shutil.copytree(os.path.dirname(job), os.path.join(folder, "job"))  # sinks write beside it
     job = os.path.join(folder, "job", "job.yaml")
     command = real_command(settings, job, data)
-    killed = kill_some(command, settings, log)
+    killed = stop_some(slowly(command, plan), settings, log)
     finish(command, log)
+    if settings.reset:
+        finish([os.environ["MILLRACE"], "reset", job, "--to", "earliest", "--yes", "--data", data],
+               log)
+        killed += stop_some(command, settings, log)
+        finish(command, log)
     topics = {}
     for topic in plan["streams"]:
-        got = subprocess.run([os.environ["MILLRACE"], "consume", topic, "--job", job, "--data", data],
-                             capture_output=True, timeout=RUN_TIMEOUT_S)
+        command = [os.environ["MILLRACE"], "consume", topic, "--job", job, "--data", data]
+        got = subprocess.run(command, capture_output=True, timeout=RUN_TIMEOUT_S)
         unused = got.returncode == 1 and b"there is no topic" in got.stderr
         if got.returncode != 0 and not unused:
             raise Failed(f"consume {topic}: {got.stderr.decode()}")
         topics[topic] = [json.loads(line) for line in got.stdout.decode().splitlines()]
     # The summary is of the last run alone.
     rows = os.path.join(folder, "job", "rows")
-    return topics, rows, read_summary(log) if settings.crashes == 0 else None, killed
+    whole = settings.crashes == 0 and not settings.reset
+    return topics, rows, read_summary(log) if whole else None, killed
 
 
 # ---- the simulated one ----
 
 def run_simulated(plan, settings, job, folder):
+    broken = ["--break", settings.broken] if settings.broken else []
     out, log = os.path.join(folder, "out"), os.path.join(folder, "log")
     os.makedirs(out)
     finish([os.environ["SIM_JOB"], "--job", job, "--input", os.path.dirname(job), "--out", out,
             "--seed", str(settings.seed), "--workers", str(settings.workers),
             "--commit-ms", str(settings.commit_ms), "--txn-bytes", str(settings.txn_bytes),
             "--spill-bytes", str(settings.spill_bytes), "--fetch-bytes", str(settings.fetch_bytes),
-            "--crashes", str(settings.crashes)], log)
+            "--crashes", str(settings.crashes)] + broken, log)
     topics = {}
     for topic, stream in plan["streams"].items():
         topics[topic] = []
@@ -199,6 +216,7 @@ def one_run(plan, wanted, settings, job, folder, first, tally):
     tally.counts["late compared"] += wanted.counts["late"]
     tally.counts["failed compared"] += wanted.counts["failed"]
     tally.counts["crashes"] += crashes
+    tally.counts["resets"] += settings.reset
     tally.counts["rows spilled"] += int((counts or {}).get("rows spilled",
                                                         (counts or {}).get("rows_spilled", 0)))
     return actuals
@@ -223,7 +241,8 @@ def one_plan(seed, args, root):
     job, first, problem = os.path.join(folder, "job", "job.yaml"), None, None
     simulated = bool(os.environ.get("SIM_JOB")) and not args.real
     for number in range(args.runs):
-        settings = Settings(seed, number, simulated and not (number == 1 and seed % 8 == 0))
+        settings = Settings(seed, number, simulated and not (number == 1 and seed % 8 == 0),
+                            args.broken)
         try:
             got = one_run(plan, wanted, settings, job, os.path.join(folder, f"run-{number}"), first,
                           tally)
@@ -248,6 +267,8 @@ def main():
     parser.add_argument("--runs", type=int, default=4, help="runs of each plan")
     parser.add_argument("--jobs", type=int, default=2, help="plans at a time")
     parser.add_argument("--real", action="store_true", help="no simulated runs")
+    parser.add_argument("--break", dest="broken", help="break the simulated program on purpose: "
+                        "some plan must notice (a test build)")
     parser.add_argument("--keep", action="store_true", help="keep the files of good plans too")
     parser.add_argument("--out", help="where files go; default: a new temporary directory")
     args = parser.parse_args()
@@ -256,15 +277,20 @@ def main():
     began, total, problems = time.monotonic(), Tally(), []
     seeds = range(args.first, args.first + args.plans)
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for seed, (tally, problem) in zip(seeds, pool.map(lambda s: one_plan(s, args, root), seeds)):
+        results = pool.map(lambda seed: one_plan(seed, args, root), seeds)
+        for seed, (tally, problem) in zip(seeds, results):
             total.add(tally)
             if problem:
                 problems.append(seed)
+            if problem and not args.broken:
                 print(f"FAILED {problem}\n   files: {root}/{seed}\n   again: {sys.argv[0]} "
                       f"--first {seed} --plans 1 --runs {args.runs}"
                       f"{' --real' if args.real else ''} --keep", flush=True)
     for name, n in total.counts.items():
         print(f"{name:22} {n:>12,}")
+    if args.broken:
+        print(f"oracle: {args.broken} is caught by {len(problems)} of {len(seeds)} plans")
+        return 0 if problems else 1
     print(f"{'seconds':22} {time.monotonic() - began:>12.1f}")
     if problems:
         print(f"oracle: {len(problems)} of {len(seeds)} plans differ: {problems}")
