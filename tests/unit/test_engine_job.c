@@ -74,7 +74,7 @@ static const char *shortened(char *word) {
 
 /* "k=v k=v" without offsets; what is not there is "". */
 static const char *records_of(fixture *f, const char *topic) {
-    static char out[65536];
+    static char out[262144];
     mr_log_world *log;
     assert_int_equal(mr_log_world_open(f->sim, 5, NULL, &log, NULL, &f->err), MR_OK);
     mr_log_request *request = mr_log_client_request(mr_log_world_client(log), MR_LOG_DESCRIBE);
@@ -264,6 +264,57 @@ static void an_idle_input_is_not_earlier_than_what_an_ended_one_closed(void **st
     run_to_end(f, two_inputs_job);
     assert_string_equal(records_of(f, "out"), "x=2");
     assert_string_equal(records_of(f, "tardy"), "x={\"k\":\"x\",\"at\":300}");
+}
+
+/* ---- closing more than one step may ---- */
+
+#define MANY_KEYS 5000
+
+static bool some_closed(const mr_board *board) {
+    return atomic_load(&board->windows_closed) > 0;
+}
+
+/* "key00000=1 key00001=1 ...": each once, in key order. */
+static void assert_all_closed_once(fixture *f) {
+    const char *out = records_of(f, "out");
+    char wanted[32];
+    for (int i = 0; i < MANY_KEYS; i++) {
+        int len = snprintf(wanted, sizeof wanted, "key%05d=1", i);
+        if (strncmp(out, wanted, (size_t)len) != 0) {
+            fail_msg("at %d: %.40s", i, out);
+        }
+        out += len + (out[len] == ' ');
+    }
+    assert_string_equal(out, "");
+}
+
+/* The record that made them due has moved the times and waits; a commit and a crash fall between.
+ */
+static void a_closing_goes_on_where_a_crash_cut_it_short(void **state) {
+    fixture *f = *state;
+    mr_buf records = {0};
+    for (int i = 0; i < MANY_KEYS; i++) {
+        mr_buf_printf(&records, "key%05d={\"at\":0} ", i);
+    }
+    put(f, "a", mr_buf_cstr(&records));
+    put(f, "a", "late={\"at\":9000} late={\"at\":0}");
+    mr_buf_deinit(&records);
+    for (uint64_t more = 0; more < 24; more += 3) {
+        if (more > 0) {
+            reset(f, windowed_job);
+        }
+        mr_job_world_options options = options_of(f, windowed_job, MR_RUN_FOR_EVER);
+        options.txn_bytes_max = 65536;
+        assert_int_equal(open_job(f, &options), MR_OK);
+        while (!some_closed(mr_job_world_board(f->world))) {
+            assert_int_equal(mr_job_world_run(f->world, 1), MR_JOB_BUSY);
+        }
+        assert_int_equal(mr_job_world_run(f->world, more), MR_JOB_BUSY);
+        leave(f);
+        run_to_end(f, windowed_job);
+        assert_all_closed_once(f);
+        assert_string_equal(records_of(f, "tardy"), "late={\"at\":0}");
+    }
 }
 
 /* ---- ends ---- */
@@ -512,6 +563,8 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(an_idle_input_is_not_earlier_than_what_an_ended_one_closed,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(a_closing_goes_on_where_a_crash_cut_it_short, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(records_behind_an_end_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_foreign_store_is_rebuilt_and_the_terminal_told, setup,
                                         teardown),
