@@ -58,7 +58,7 @@ class Settings:
         self.crashes = 0 if number == 0 else r.choice([0, 1, 2, 5])
         self.state = "rocksdb" if number != 1 else r.choice(["rocksdb", "memory"])
         self.reset = not simulated and number > 0 and r.random() < 0.4
-        self.rng, self.broken = r, broken
+        self.rng, self.broken = r, broken if number > 0 else None
 
     def __str__(self):
         kind = "simulated" if self.simulated else "real"
@@ -253,6 +253,8 @@ def one_plan(seed, args, root):
             problem = f"plan {seed}, {settings}:\n   {traceback.format_exc()}"
         if problem:
             save(plan, wanted, settings, folder, problem)
+            if args.broken and not settings.broken:
+                raise SystemExit(f"oracle: it fails unbroken too: {problem}")
             break
     tally.counts["plans"] += 1
     if not problem and not args.keep:
@@ -267,8 +269,9 @@ def main():
     parser.add_argument("--runs", type=int, default=4, help="runs of each plan")
     parser.add_argument("--jobs", type=int, default=2, help="plans at a time")
     parser.add_argument("--real", action="store_true", help="no simulated runs")
-    parser.add_argument("--break", dest="broken", help="break the simulated program on purpose: "
-                        "some plan must notice (a test build)")
+    parser.add_argument("--break", dest="broken",
+                        help="break the simulated program on purpose, in all runs but each "
+                        "plan's first: some plan must notice (a test build)")
     parser.add_argument("--keep", action="store_true", help="keep the files of good plans too")
     parser.add_argument("--out", help="where files go; default: a new temporary directory")
     args = parser.parse_args()
