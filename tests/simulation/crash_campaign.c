@@ -223,6 +223,7 @@ static int run_all_broken(const campaign *c) {
         found = true;
         right = run_broken(c, &(crash_break){"NONE", "spill", 20}) && right;
         right = run_broken(c, &(crash_break){"NONE", "decision", 20}) && right;
+        right = run_broken(c, &(crash_break){"NONE", "chunks", 10}) && right;
     }
     return found ? (right ? 0 : 1) : 2;
 }

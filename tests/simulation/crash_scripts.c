@@ -56,6 +56,49 @@ static const char windows_job[] =
     "  out_sink: {from: out, file: {dir: outs, format: json, rotate: {records: 3}}}\n"
     "  late_sink: {from: late, file: {path: late.jsonl, format: json}}\n";
 
+/* Windows of windows, the second behind a repartition of the first one's results; many keys. */
+static const char levels_job[] =
+    "job: camp\n"
+    "streams:\n"
+    "  events: {topic: events, key: string, value: json, time: {from: value.t, idle: 1h},\n"
+    "           create: {partitions: 2}}\n"
+    "  out: {topic: out, key: string, value: json}\n"
+    "  late: {topic: late, key: string, value: json}\n"
+    "  second_out: {topic: second, key: string, value: json}\n"
+    "  totals_out: {topic: totals, key: string, value: json, create: {partitions: 2}}\n"
+    "sources:\n"
+    "  in_file:\n"
+    "    file: {path: in.jsonl, format: json}\n"
+    "    steps: [{rekey: value.k}]\n"
+    "    to: events\n"
+    "pipelines:\n"
+    "  windows:\n"
+    "    from: events\n"
+    "    steps:\n"
+    "      - rekey: value.g\n"
+    "      - aggregate:\n"
+    "          window: {tumbling: 10ms, grace: 5ms, late: late, emit: final}\n"
+    "          store: w\n"
+    "          fields: {g: key, start: window.start, n: count(), s: sum(value.n)}\n"
+    "    to: out\n"
+    "  second:\n"
+    "    from: windows\n"
+    "    steps:\n"
+    "      - rekey: tostring(value.n)\n"
+    "      - aggregate:\n"
+    "          window: {tumbling: 10ms, grace: 0s, late: drop, emit: final}\n"
+    "          store: v\n"
+    "          fields: {n: key, start: window.start, c: count(), s: sum(value.s)}\n"
+    "    to: second_out\n"
+    "  totals:\n"
+    "    from: events\n"
+    "    steps:\n"
+    "      - aggregate: {store: t, fields: {n: count(), s: sum(value.n)}}\n"
+    "    to: totals_out\n"
+    "sinks:\n"
+    "  out_sink: {from: out, file: {dir: outs, format: json, rotate: {records: 30}}}\n"
+    "  late_sink: {from: late, file: {path: late.jsonl, format: json}}\n";
+
 #define BASE                                                                                       \
     .seed = 7, .until = MR_RUN_UNTIL_END, .job_file = "camp.yaml", .commit_interval_ms = 1,        \
     .fetch_bytes_max = 400
@@ -87,11 +130,19 @@ const crash_script crash_scripts[] = {
      .options = {BASE, .txn_bytes_max = 600, .workers = 2, .schedule = MR_JOB_SCHEDULE_SLOW_IO}},
     {.name = "spill",
      .job = windows_job,
-     .records = 24,
+     .records = 14,
      .order = RESULTS_SET,
      .windows = true,
      .points_min = 500,
      .options = {BASE, .txn_bytes_max = 600, .workers = 2, .spill_bytes_max = 100}},
+    /* Whole chunks of rows and many records in one transaction. */
+    {.name = "chunks",
+     .job = levels_job,
+     .records = 60,
+     .order = RESULTS_SET,
+     .windows = true,
+     .points_min = 300,
+     .options = {BASE, .txn_bytes_max = 16000, .workers = 2, .spill_bytes_max = 1000}},
     {.name = "restore",
      .job = windows_job,
      .records = 30,
@@ -149,10 +200,10 @@ void crash_script_input(uint32_t records, mr_buf *out) {
     mr_prng prng = mr_prng_seeded(3);
     uint64_t t = 1000;
     for (uint32_t i = 1; i <= records; i++) {
-        t += mr_prng_below(&prng, 6);
+        t += 5 * mr_prng_below(&prng, 2); /* often just the moment at which a window closes */
         uint64_t back = mr_prng_below(&prng, 4) == 0 ? mr_prng_below(&prng, 40) : 0;
         mr_buf_printf(out, "{\"k\":\"%c\",\"g\":\"%c\",\"t\":%u,\"n\":%u}\n",
-                      'a' + (int)mr_prng_below(&prng, 5), 'x' + (int)mr_prng_below(&prng, 3),
+                      'a' + (int)mr_prng_below(&prng, 20), 'x' + (int)mr_prng_below(&prng, 3),
                       (unsigned)(t - back), i);
     }
 }
@@ -162,10 +213,10 @@ const crash_break crash_breaks[] = {
     {"decision-before-sync", "decision", 400},
     {"sync-leaves-one-out", "decision", 400},
     {"spill-undecided", "spill", 400},
-    {"position-first", "spill", 400},
+    {"position-first", "chunks", 400},
     {"purge-overtakes", "spill", 400},
     {"window-end", "spill", 10},
     {"late-outside", "spill", 400},
-    {"time-record-first", "spill", 400},
+    {"time-record-first", "chunks", 400},
 };
 const size_t crash_breaks_count = sizeof crash_breaks / sizeof crash_breaks[0];

@@ -12,6 +12,7 @@ unsigned ZSTD_isError(size_t code);
 
 #define HEADER_BYTES 61
 #define INFLATED_BYTES_MAX 4194304
+#define INFLATED_BYTES_MOSTLY 16384
 
 /* ---- bytes ---- */
 
@@ -119,8 +120,13 @@ static bool read_body(disk_log *log, disk_log_batch *batch, uint16_t attributes,
     if ((attributes & 7) != 4) {
         return false;
     }
-    uint8_t *plain = mr_alloc(INFLATED_BYTES_MAX);
-    size_t len = ZSTD_decompress(plain, INFLATED_BYTES_MAX, c.at, (size_t)(c.end - c.at));
+    uint8_t *plain = mr_alloc(INFLATED_BYTES_MOSTLY);
+    size_t packed = (size_t)(c.end - c.at);
+    size_t len = ZSTD_decompress(plain, INFLATED_BYTES_MOSTLY, c.at, packed);
+    if (ZSTD_isError(len)) {
+        plain = mr_realloc(plain, INFLATED_BYTES_MAX);
+        len = ZSTD_decompress(plain, INFLATED_BYTES_MAX, c.at, packed);
+    }
     if (ZSTD_isError(len)) {
         mr_free(plain);
         return false;

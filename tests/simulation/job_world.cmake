@@ -15,3 +15,13 @@ add_executable(crash_campaign ${CMAKE_CURRENT_LIST_DIR}/crash_campaign.c
     ${CMAKE_CURRENT_LIST_DIR}/crash_points.c ${CMAKE_CURRENT_LIST_DIR}/crash_scripts.c)
 target_link_libraries(crash_campaign PRIVATE mr_crash_checks)
 set_target_properties(crash_campaign PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
+# The scripts are made for tiny limits: small batches, chunks, segments and epochs.
+if(MR_TINY)
+    add_test(NAME sim_crash_campaign COMMAND crash_campaign)
+    set_tests_properties(sim_crash_campaign PROPERTIES TIMEOUT 1800)
+    if(MR_BROKEN)
+        add_test(NAME sim_broken_on_purpose COMMAND crash_campaign --broken all)
+        set_tests_properties(sim_broken_on_purpose PROPERTIES TIMEOUT 1200)
+    endif()
+endif()
