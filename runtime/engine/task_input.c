@@ -1,7 +1,6 @@
 #include "runtime/engine/task_state.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
@@ -209,9 +208,7 @@ static mr_status event_time(mr_task *task, task_input *input, mr_flow *flow, mr_
             return status;
         }
     }
-    char what[300];
-    snprintf(what, sizeof what, "time of stream '%s'", stream->name);
-    return mr_time_check(what, flow->ts_ms, err);
+    return mr_time_check_stream(stream, flow->ts_ms, err);
 }
 
 bool mr_task_input_timely(task_input *input) {

@@ -17,7 +17,10 @@ mr_status mr_time_check(const char *what, int64_t ts_ms, mr_err *err) {
     return MR_OK;
 }
 
-static mr_status check_number(const mr_plan_stream *stream, int64_t ts_ms, mr_err *err) {
+mr_status mr_time_check_stream(const mr_plan_stream *stream, int64_t ts_ms, mr_err *err) {
+    if (ts_ms >= 0 && ts_ms <= MR_EVENT_TIME_MS_MAX) {
+        return MR_OK; /* without a name for it: this is asked for each record */
+    }
     char what[300];
     snprintf(what, sizeof what, "time of stream '%s'", stream->name);
     return mr_time_check(what, ts_ms, err);
@@ -35,7 +38,7 @@ static mr_status from_int(const mr_plan_stream *stream, int64_t number, int64_t 
                           stream->name, number);
     }
     *ts_ms = scaled / stream->time_unit_ms_denominator;
-    return check_number(stream, *ts_ms, err);
+    return mr_time_check_stream(stream, *ts_ms, err);
 }
 
 static mr_status from_float(const mr_plan_stream *stream, double number, int64_t *ts_ms,
@@ -47,7 +50,7 @@ static mr_status from_float(const mr_plan_stream *stream, double number, int64_t
                           stream->name, number);
     }
     *ts_ms = (int64_t)scaled;
-    return check_number(stream, *ts_ms, err);
+    return mr_time_check_stream(stream, *ts_ms, err);
 }
 
 mr_status mr_time_of_datum(const mr_plan_stream *stream, const mr_datum *datum, int64_t *ts_ms,
