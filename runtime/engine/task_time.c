@@ -470,9 +470,23 @@ static void plan_next_look(mr_task *task, mr_now now) {
     task->look_ns = next_ns;
 }
 
+/* Nobody is silent, idle or behind its end: so it is between two records, nearly always. */
+static bool all_speak(const mr_task *task) {
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        if (!task->inputs[i].has_head || task->inputs[i].liveness != INPUT_LIVE) {
+            return false;
+        }
+    }
+    return true;
+}
+
 mr_status mr_task_mark_new(mr_task *task, mr_now now, bool *written, mr_failure *failure) {
     *written = false;
     task->look_ns = INT64_MAX;
+    if (all_speak(task) && !mr_task_replaying(task)) {
+        task->all_silent_since_ns = -1;
+        return MR_OK;
+    }
     for (uint32_t i = 0; i < task->inputs_count; i++) {
         if (task->inputs[i].liveness == INPUT_ENDED && task->inputs[i].has_head) {
             return refuse_after_end(task, &task->inputs[i], failure);
