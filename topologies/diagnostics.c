@@ -7,6 +7,7 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
+#include "runtime/base/json.h"
 #include "runtime/base/map.h"
 #include "topologies/source_lines.h"
 
@@ -132,6 +133,14 @@ static size_t character_length(const uint8_t *at, const uint8_t *end) {
     return length;
 }
 
+/* Neither what would move the cursor nor what is no character. */
+static bool is_shown(const uint8_t *at, size_t length) {
+    if (*at < 0x80) {
+        return (*at >= 0x20 && *at != 0x7f) || *at == '\t';
+    }
+    return mr_utf8_check(mr_bytes_of(at, length)) == MR_OK;
+}
+
 /*    13 |       - window: {tumbing: 1m}
  *       |                  ^~~~~~~   one of tumbling, hopping
  * Tabs stay tabs in the caret's line, so that it stands right whatever their width. */
@@ -146,8 +155,8 @@ static void format_line(const diagnostic *item, mr_bytes line, mr_buf *out) {
     for (; at < end && column < item->place.column + SHOWN_BEHIND; column++) {
         size_t length = character_length(at, end);
         if (column >= first) {
-            bool control = *at < 0x20 && *at != '\t';
-            mr_buf_put(out, control ? (const uint8_t *)"?" : at, control ? 1 : length);
+            bool shown = is_shown(at, length);
+            mr_buf_put(out, shown ? at : (const uint8_t *)"?", shown ? length : 1);
             if (column < item->place.column) {
                 mr_buf_put_u8(&caret, *at == '\t' ? '\t' : ' ');
             }

@@ -1,6 +1,6 @@
 # End-to-end tests of the built program: Python's standard library only.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
-foreach(subject usage check settings run beside reset)
+foreach(subject usage check settings run beside reset mistakes)
     add_test(NAME cli_${subject}
         COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/test_${subject}.py)
     set_tests_properties(cli_${subject} PROPERTIES TIMEOUT 600
