@@ -206,8 +206,10 @@ static bool run_broken(const campaign *c, const crash_break *one) {
     }
     printf("%s: %s in %" PRIu32 " runs of %s (%" PRIu64 " ended by an assertion)\n",
            none ? "nothing noticed" : "NOT CAUGHT", one->name, one->runs_max, one->script, stopped);
-    fprintf(stderr, none ? "" : "again: crash_campaign --broken %s --seed %" PRIu64 "\n", one->name,
-            c->seed);
+    if (!none) {
+        fprintf(stderr, "again: crash_campaign --broken %s --seed %" PRIu64 "\n", one->name,
+                c->seed);
+    }
     return none && stopped == 0;
 }
 
