@@ -6,8 +6,8 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
-#include "runtime/base/limits.h"
 #include "runtime/base/json.h"
+#include "runtime/base/limits.h"
 #include "runtime/base/map.h"
 #include "topologies/source_lines.h"
 
