@@ -57,5 +57,7 @@
 #define MR_DISTINCT_MAX MR_LIMIT(10000, 50)
 /* Rows restored, closed or spilled in one step, so that a step stays short. */
 #define MR_STEP_ROWS_MAX MR_LIMIT(4096, 4)
+/* Offsets of a repartition partition not yet taken by its reader: then its senders pause. */
+#define MR_LAG_RECORDS_MAX MR_LIMIT(4000000, 64)
 /* Records taken by one task in one step. */
 #define MR_STEP_RECORDS_MAX MR_LIMIT(1024, 7)

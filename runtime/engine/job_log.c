@@ -24,6 +24,10 @@ mr_job *mr_job_create(const mr_plan *plan, mr_log_caller caller) {
     job->topics.changelogs = mr_alloc_array(plan->stores_count + 1, sizeof(mr_topic_description));
     job->topics.task_changelogs =
         mr_alloc_array(plan->subtopologies_count + 1, sizeof(mr_topic_description));
+    job->lags = mr_alloc_array(plan->repartitions_count + 1, sizeof(mr_lag *));
+    for (uint32_t i = 0; i < plan->repartitions_count; i++) {
+        job->lags[i] = mr_alloc_array((size_t)plan->repartitions[i].partitions, sizeof(mr_lag));
+    }
     return job;
 }
 
@@ -42,6 +46,10 @@ void mr_job_close(mr_job *job) {
         mr_free(position);
     }
     mr_map_destroy(job->positions);
+    for (uint32_t i = 0; i < job->plan->repartitions_count; i++) {
+        mr_free(job->lags[i]);
+    }
+    mr_free(job->lags);
     mr_free(job->others);
     mr_free(job->topics.streams);
     mr_free(job->topics.repartitions);

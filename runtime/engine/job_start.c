@@ -87,6 +87,7 @@ static mr_status start_task(starting *start, uint32_t subtopology, int32_t parti
                            .scripts = config->scripts,
                            .stores = config->stores,
                            .board = config->board,
+                           .lags = start->job->lags,
                            .spill_bytes_max = share ? share : 1,
                            .spill_age_ms = config->spill_age_ms,
                            .fetch_bytes_max = config->fetch_bytes_max,

@@ -32,6 +32,7 @@ struct mr_job {
     job_record record;   /* of this job */
     mr_metadata *others; /* the newest JOB records of other jobs */
     size_t others_count;
+    mr_lag **lags;     /* by repartition and partition */
     mr_map *positions; /* "group\0topic\0partition" -> job_position */
 };
 

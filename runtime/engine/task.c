@@ -263,9 +263,23 @@ static mr_status step_once(mr_task *task, mr_now now, bool *did, mr_failure *fai
     return take(task, input, failure);
 }
 
+static void fetch_all(mr_task *task) {
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        mr_task_input_fetch(task, &task->inputs[i]);
+    }
+}
+
+/* A task that pauses for its readers looks again after this. */
+#define LAG_LOOK_NS 5000000
+
 static mr_status run(mr_task *task, mr_now now, mr_member_activity *activity, mr_failure *failure) {
+    if (mr_task_lag_holds(task)) {
+        task->look_ns = now.mono_ns + LAG_LOOK_NS;
+        fetch_all(task);
+        return MR_OK;
+    }
+    bool did = true;
     for (uint32_t n = 0; n < MR_STEP_RECORDS_MAX; n++) {
-        bool did;
         mr_status status = step_once(task, now, &did, failure);
         if (status == MR_AGAIN) {
             *activity = MR_MEMBER_PROGRESS;
@@ -282,10 +296,10 @@ static mr_status run(mr_task *task, mr_now now, mr_member_activity *activity, mr
         }
         *activity = MR_MEMBER_PROGRESS;
     }
+    task->held = !did;
+    mr_task_lag_tell(task);
     mr_graph_rest(task->graph);
-    for (uint32_t i = 0; i < task->inputs_count; i++) {
-        mr_task_input_fetch(task, &task->inputs[i]);
-    }
+    fetch_all(task);
     return MR_OK;
 }
 

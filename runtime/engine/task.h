@@ -33,6 +33,12 @@ typedef struct mr_task_break_bits {
     uint32_t graph, writeback;
 } mr_task_break_bits;
 
+/* How far the reader of one repartition partition is behind. Thread: any. */
+typedef struct mr_lag {
+    _Atomic int64_t unread; /* offsets */
+    atomic_bool held;       /* it has a record, but must wait for another input to speak */
+} mr_lag;
+
 typedef struct mr_task_config {
     const mr_plan *plan;
     uint32_t subtopology;
@@ -46,6 +52,7 @@ typedef struct mr_task_config {
     mr_script_factory scripts;
     mr_store_factory stores;
     mr_board *board;
+    mr_lag *const *lags;      /* by repartition and partition; shared by the job's tasks */
     uint64_t spill_bytes_max; /* this task's share of what a restart may replay */
     int64_t spill_age_ms;
     uint32_t fetch_bytes_max;

@@ -115,6 +115,7 @@ mr_status mr_task_input_answer(mr_task *task, task_input *input, mr_log_request 
         return mr_task_fail(task, status, failure);
     }
     const mr_fetched *fetched = &request->fetched;
+    input->stable_known = fetched->stable_end;
     if (fetched->start > fetched->offset) {
         if (input->position == 0 && input->plan->kind == MR_INPUT_STREAM) {
             input->position = input->fetch_offset = fetched->start; /* "earliest" */

@@ -52,6 +52,7 @@ typedef struct task_input {
     int64_t silent_since_ns; /* of the wall clock's monotonic twin: when at_end began */
     bool bounded;            /* this run ends it when all of it was read */
     bool checking_end;       /* an OFFSETS request is under way */
+    int64_t stable_known;    /* the log's stable end, of the last fetch */
     int64_t end_known;       /* the log's stable end when last asked; -1: never */
     bool purging;
     int64_t purged; /* position of the last purge */
@@ -131,6 +132,7 @@ typedef struct mr_task {
     /* times and marks */
     int64_t min_ms;   /* the task's minimum; INT64_MIN: none */
     bool due_checked; /* nothing is due at min_ms */
+    bool held;        /* the last step found nothing it may take */
     task_mark *marks; /* own marks of the log, then those written by this run */
     uint32_t marks_count, marks_cap;
     uint32_t marks_applied; /* a row of `_task` */
@@ -208,6 +210,10 @@ mr_status mr_task_restore_answer(mr_task *task, mr_log_request *request,
                                  mr_failure *failure) MR_CHECKED;
 /* task.c: the write-back tables of all families, new and empty. */
 void mr_task_make_tables(mr_task *task);
+
+/* task_lag.c */
+void mr_task_lag_tell(mr_task *task);
+bool mr_task_lag_holds(const mr_task *task);
 
 /* task_commit.c */
 bool mr_task_dirty(const mr_member *member);

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "runtime/base/limits.h"
+#include "runtime/engine/task_state.h"
 #include "tests/simulation/job_world.h"
 #include "tests/simulation/log_world.h"
 
@@ -531,6 +533,52 @@ static void an_input_new_to_a_task_meets_closed_windows(void **state) {
     assert_string_equal(records_of(f, "tardy"), "k={\"at\":2}");
 }
 
+/* ---- lag ---- */
+
+static const char repartitioned_job[] =
+    JOB_HEAD "pipelines: {p: {from: a, steps: [{rekey: value.k}, {count: n}], to: out}}\n";
+
+static mr_lag *only_lag(fixture *f) {
+    for (uint32_t w = 0; w < mr_job_world_workers(f->world); w++) {
+        mr_worker *worker = mr_job_world_worker(f->world, w);
+        for (size_t i = 0; i < mr_worker_members(worker); i++) {
+            if (mr_job_world_is_task(mr_worker_member(worker, i))) {
+                return &((mr_task *)mr_worker_member(worker, i))->config.lags[0][0];
+            }
+        }
+    }
+    fail();
+    return NULL;
+}
+
+static void a_sender_pauses_while_its_reader_is_too_far_behind(void **state) {
+    fixture *f = *state;
+    put(f, "a", "={\"at\":1,\"k\":\"x\"} ={\"at\":2,\"k\":\"x\"}");
+    mr_job_world_options options = options_of(f, repartitioned_job, MR_RUN_UNTIL_END);
+    options.workers = 2;
+    assert_int_equal(open_job(f, &options), MR_OK);
+    mr_lag *lag = only_lag(f);
+    const mr_board *board = mr_job_world_board(f->world);
+    for (int i = 0; i < 5000; i++) {
+        atomic_store(&lag->unread, MR_LAG_RECORDS_MAX + 1);
+        atomic_store(&lag->held, false);
+        assert_int_equal(mr_job_world_run(f->world, 1), MR_JOB_BUSY);
+    }
+    assert_int_equal(atomic_load(&board->tasks_running), 2);
+    assert_int_equal(atomic_load(&board->records_in), 0);
+    atomic_store(&lag->held,
+                 true); /* the reader waits for somebody to speak: perhaps for this one */
+    for (int i = 0; i < 5000 && atomic_load(&board->records_in) == 0; i++) {
+        atomic_store(&lag->unread, MR_LAG_RECORDS_MAX + 1);
+        atomic_store(&lag->held, true);
+        assert_int_equal(mr_job_world_run(f->world, 1), MR_JOB_BUSY);
+    }
+    assert_int_equal(atomic_load(&board->records_in), 2);
+    assert_int_equal(mr_job_world_run(f->world, STEPS_MAX), MR_JOB_DONE);
+    leave(f);
+    assert_string_equal(records_of(f, "out"), "x=1 x=2");
+}
+
 /* ---- stopping ---- */
 
 static void a_run_may_be_stopped_at_any_step_of_its_start(void **state) {
@@ -576,6 +624,8 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(a_store_does_not_move_to_another_task, setup, teardown),
         cmocka_unit_test_setup_teardown(an_input_new_to_a_task_meets_closed_windows, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_sender_pauses_while_its_reader_is_too_far_behind, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_run_may_be_stopped_at_any_step_of_its_start, setup,
                                         teardown),
