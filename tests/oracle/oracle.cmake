@@ -4,9 +4,17 @@ set(oracle_environment "MILLRACE=$<TARGET_FILE:millrace>" "PYTHONDONTWRITEBYTECO
 if(TARGET sim_job)
     list(APPEND oracle_environment "SIM_JOB=$<TARGET_FILE:sim_job>")
 endif()
-# Small here, so that all tests fit in a few minutes; .ci/run asks for at least 100.
-set(MR_ORACLE_PLANS 16 CACHE STRING "random plans of the oracle campaign")
-add_test(NAME campaign_oracle
-    COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/run.py --plans ${MR_ORACLE_PLANS})
+set(MR_ORACLE_PLANS 100 CACHE STRING "random plans of the oracle campaign, at least 100")
+add_test(NAME campaign_oracle COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/run.py
+    --plans ${MR_ORACLE_PLANS} --minimum 100)
 set_tests_properties(campaign_oracle PROPERTIES TIMEOUT 1800 LABELS campaign
     ENVIRONMENT "${oracle_environment}")
+# A program broken on purpose must not agree with the model.
+if(MR_BROKEN AND TARGET sim_job)
+    foreach(broken window-end late-outside time-record-first)
+        add_test(NAME oracle_notices_${broken} COMMAND ${Python3_EXECUTABLE}
+            ${CMAKE_CURRENT_LIST_DIR}/run.py --plans 30 --runs 3 --break ${broken})
+        set_tests_properties(oracle_notices_${broken} PROPERTIES TIMEOUT 600 LABELS campaign
+            ENVIRONMENT "${oracle_environment}")
+    endforeach()
+endif()

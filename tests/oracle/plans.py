@@ -301,11 +301,11 @@ class Generator:
         r, lines = self.rng, []
         t = r.choice([0, 3000, 1700000000000])
         step, spread = r.choice([100, 700, 3000]), r.choice([0, 500, 5000, 30000])
-        keys = r.choice([2, 6, 30])
+        keys, tick = r.choice([2, 6, 30]), r.choice([1, 1, 500, 1000])  # ticks meet window ends
         for _ in range(r.choice([0, 20, 90, 300]) + r.randint(1, 30)):
             t += r.randint(0, step) + (r.randint(0, 90000) if self.chance(0.01) else 0)
             at = max(0, t - r.randint(0, spread)) if self.chance(0.6) else t
-            value = {"t": at, "k": f"k{min(r.randrange(keys), r.randrange(keys))}",
+            value = {"t": at - at % tick, "k": f"k{min(r.randrange(keys), r.randrange(keys))}",
                      "g": r.choice(["a", "b", "c", None]), "n": r.choice([None, 1, 2, 5, -7]),
                      "m": r.randint(-50, 50), "f": r.randint(-40, 40) / 4.0,
                      "s": r.choice(["x", "yy", "é", "k2", ""]), "b": self.chance(0.5),
