@@ -4,7 +4,7 @@
  *   crash_campaign [--script NAME] [--seed N] [--per-stop N] [--stop N] [--variant N]
  *   crash_campaign --broken NAME|all|NONE [--seed N]
  *
- * --per-stop: at most so many variants of each stop, evenly spread (default 10; 0: all).
+ * --per-stop: at most so many variants of each stop, evenly spread (default 3; 0: all).
  * Exit 0; 1: a promise was broken (or, with --broken, one broken on purpose was not noticed), or
  * fewer points than a script promises; 2: usage.
  */
@@ -19,7 +19,7 @@
 #include "runtime/base/prng.h"
 #include "tests/simulation/crash_points.h"
 
-#define PER_STOP 10
+#define PER_STOP 3
 #define POINTS_MIN 5000
 
 typedef struct campaign {

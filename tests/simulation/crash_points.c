@@ -219,8 +219,8 @@ static void check_results(const crash_image *image, const mr_sim_disk *sim, mr_b
     mr_buf_deinit(&results);
 }
 
-static void count_replay(const mr_job_world *world, uint64_t bound, crash_counts *counts,
-                         mr_buf *problem) {
+static void count_replay(const mr_job_world *world, uint64_t bound, uint64_t replay_max,
+                         crash_counts *counts, mr_buf *problem) {
     uint64_t replayed = mr_job_world_board(world)->records_replayed;
     counts->replayed += replayed;
     counts->rows_spilled += mr_job_world_board(world)->rows_spilled;
@@ -229,6 +229,11 @@ static void count_replay(const mr_job_world *world, uint64_t bound, crash_counts
     }
     if (bound > counts->replay_bound_most) {
         counts->replay_bound_most = bound;
+    }
+    if (replay_max > 0 && replayed > replay_max) {
+        mr_buf_printf(problem,
+                      "%" PRIu64 " changelog records replayed, the spill bound lets %" PRIu64 "\n",
+                      replayed, replay_max);
     }
     if (replayed > bound) {
         mr_buf_printf(problem,
@@ -265,7 +270,7 @@ static void go_on(const crash_image *image, mr_sim_disk *sim, mr_model_store *mo
         mr_buf_printf(problem, "does not get to its end again: %s\n",
                       mr_job_world_failure(world)->message);
     } else if (problem->len == 0) {
-        count_replay(world, bound, counts, problem);
+        count_replay(world, bound, image->script->replay_max, counts, problem);
         mr_status same = state_check_all(world, &counts->state_rows, problem);
         (void)same; /* the problem says it */
         check_results(image, sim, problem);

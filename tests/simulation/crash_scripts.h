@@ -29,6 +29,8 @@ typedef struct crash_script {
     bool windows;        /* the windows are recomputed naively */
     bool one_file;       /* the sink of `out` writes one file */
     uint64_t stops_max;  /* only so many I/O operations from the start on; 0: all */
+    uint64_t
+        replay_max; /* changelog records that any start may replay, by its spill bound; 0: any */
     uint64_t points_min; /* fewer in a full campaign is a failure */
     mr_job_world_options options;
 } crash_script;
