@@ -70,7 +70,7 @@ static void the_first_syntax_error_is_reported_with_its_place(void **state) {
                    "      |  ^   text with commas, brackets, braces or colons wants quotes or "
                    "block style (|)\n");
     expect_problem("\xff: 1\n", "t.yaml:1:1: error E101: YAML: invalid leading UTF-8 octet\n"
-                                "    1 | \xff: 1\n"
+                                "    1 | ?: 1\n"
                                 "      | ^\n");
 }
 
