@@ -306,6 +306,8 @@ def main():
         print(f"{name:22} {n:>12,}")
     if args.broken:
         print(f"oracle: {args.broken} is caught by {len(problems)} of {len(seeds)} plans")
+        if not args.keep and not args.out:
+            shutil.rmtree(root)
         return 0 if problems else 1
     print(f"{'seconds':22} {time.monotonic() - began:>12.1f}")
     if problems:
