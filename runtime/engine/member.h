@@ -58,7 +58,8 @@ typedef struct mr_member_ops {
     /* STOPPING was obeyed: nothing uncommitted, no work outstanding. A parked fetch may be: the
      * log's shutdown answers it. */
     bool (*stopped)(const mr_member *member);
-    /* Positions for the end of the run: input partition and next offset; false past the last. */
+    /* Positions for the end of the run: input partition and next offset (INT64_MAX: nothing more
+     * can be taken from it in this run); false past the last. */
     bool (*input)(const mr_member *member, uint32_t index, mr_partition_id *partition,
                   int64_t *offset);
     /* 0 first: sinks, then the most downstream task ... sources last (DESIGN: the most downstream

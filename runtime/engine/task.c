@@ -378,6 +378,21 @@ static void task_abort(mr_member *member) {
     }
 }
 
+/* Its records wait for a repartition to speak that has nothing more to say in this run: they stay
+ * where they are for the next one. A silent stream speaks yet, by an idle mark. */
+static bool held_for_good(const mr_task *task) {
+    bool has_head = false;
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        const task_input *input = &task->inputs[i];
+        has_head = has_head || input->has_head;
+        if (!input->has_head && input->liveness == INPUT_LIVE &&
+            input->plan->kind == MR_INPUT_STREAM) {
+            return false;
+        }
+    }
+    return has_head && task->held;
+}
+
 static bool task_quiet(const mr_member *member) {
     const mr_task *task = (const mr_task *)member;
     if (task->machine.state == TASK_STOPPED) {
@@ -386,8 +401,12 @@ static bool task_quiet(const mr_member *member) {
     if (task->machine.state != TASK_RUNNING || !task->due_checked || task->spilling) {
         return false;
     }
+    bool held = held_for_good(task);
     for (uint32_t i = 0; i < task->inputs_count; i++) {
         const task_input *input = &task->inputs[i];
+        if (input->has_head && held) {
+            continue;
+        }
         if (input->has_head || input->reading || input->fetched_count > 0 || !input->at_end ||
             (mr_task_input_ends(input) && !mr_task_replaying(task))) {
             return false;
@@ -418,7 +437,8 @@ static bool task_input_position(const mr_member *member, uint32_t index, mr_part
         return false;
     }
     *partition = task->inputs[index].partition;
-    *offset = task->inputs[index].position;
+    bool held = task->inputs[index].has_head && held_for_good(task);
+    *offset = held ? INT64_MAX : task->inputs[index].position;
     return true;
 }
 

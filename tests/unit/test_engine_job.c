@@ -579,6 +579,27 @@ static void a_sender_pauses_while_its_reader_is_too_far_behind(void **state) {
     assert_string_equal(records_of(f, "out"), "x=1 x=2");
 }
 
+/* ---- the end of a run ---- */
+
+static const char merged_job[] = JOB_HEAD
+    "pipelines:\n"
+    "  p1: {from: a, steps: [{rekey: value.k}, {count: {store: n1, window: {tumbling: 10s, "
+    "late: drop, emit: final}}}]}\n"
+    "  p2: {from: a, steps: [{filter: value.at < 20000}, {rekey: value.k}, {count: {store: "
+    "n2, window: {tumbling: 10s, late: drop, emit: final}}}]}\n"
+    "  p3: {from: [p1, p2], to: out}\n";
+
+/* p2 has nothing to say about the time of p1's last record: that one stays for the next run. */
+static void a_run_ends_though_a_record_waits_for_a_silent_repartition(void **state) {
+    fixture *f = *state;
+    put(f, "a", "={\"at\":1,\"k\":\"x\"} ={\"at\":20000,\"k\":\"x\"} ={\"at\":20050,\"k\":\"x\"}");
+    run_to_end(f, merged_job);
+    assert_string_equal(records_of(f, "out"), "x=1 x=1");
+    put(f, "a", "={\"at\":40000,\"k\":\"x\"} ={\"at\":60000,\"k\":\"x\"}");
+    run_to_end(f, merged_job);
+    assert_string_equal(records_of(f, "out"), "x=1 x=1 x=2");
+}
+
 /* ---- stopping ---- */
 
 static void a_run_may_be_stopped_at_any_step_of_its_start(void **state) {
@@ -627,6 +648,8 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(a_sender_pauses_while_its_reader_is_too_far_behind, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_run_ends_though_a_record_waits_for_a_silent_repartition,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_run_may_be_stopped_at_any_step_of_its_start, setup,
                                         teardown),
     };
