@@ -6,3 +6,5 @@ foreach(subject usage check settings run beside reset mistakes)
     set_tests_properties(cli_${subject} PROPERTIES TIMEOUT 600
         ENVIRONMENT "MILLRACE=$<TARGET_FILE:millrace>;PYTHONDONTWRITEBYTECODE=1")
 endforeach()
+# It looks at a clock: a signal is obeyed within a second.
+set_tests_properties(cli_run PROPERTIES RUN_SERIAL TRUE)

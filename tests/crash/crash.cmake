@@ -12,3 +12,5 @@ add_test(NAME crash_acceptance
     COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/acceptance.py)
 set_tests_properties(crash_acceptance PROPERTIES TIMEOUT 600
     ENVIRONMENT "MILLRACE=$<TARGET_FILE:millrace>;PYTHONDONTWRITEBYTECODE=1")
+# It looks at a clock: a signal is obeyed within a second.
+set_tests_properties(crash_acceptance PROPERTIES RUN_SERIAL TRUE)
