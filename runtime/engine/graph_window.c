@@ -121,11 +121,6 @@ static bool window_is_late(const mr_graph *graph, const mr_plan_window *window, 
 /* The row under graph->row_key was passed by the closings. A record that is in time meets such a
  * row only where an input is new to a task that has closed windows before. */
 static bool is_closed(const mr_graph *graph, const graph_node *state) {
-#ifdef MR_BROKEN
-    if (graph->config.breaks & MR_GRAPH_BREAK_WINDOW_END) {
-        return false;
-    }
-#endif
     return state->cursor.len > 0 &&
            mr_bytes_compare(mr_buf_view(&graph->row_key), mr_buf_view(&state->cursor)) <= 0;
 }

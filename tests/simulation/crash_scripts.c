@@ -217,7 +217,7 @@ const crash_break crash_breaks[] = {
     {"spill-undecided", "spill", 400},
     {"position-first", "chunks", 400},
     {"purge-overtakes", "spill", 400},
-    {"window-end", "spill", 10},
+    {"window-end", "spill", 100},
     {"late-outside", "spill", 400},
     {"time-record-first", "chunks", 400},
 };
