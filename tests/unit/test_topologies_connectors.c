@@ -1,5 +1,12 @@
 /* Sources, sinks, their settings, and what is put in for ${}. */
+#include "runtime/base/limits.h"
 #include "tests/unit/topologies_fixture.h"
+
+#ifdef MR_TINY
+#define RECORD_MAX "65536"
+#else
+#define RECORD_MAX "1048576"
+#endif
 
 #define STREAMS                                                                                    \
     "job: j\n"                                                                                     \
@@ -33,7 +40,8 @@ static void settings_are_checked_against_the_catalog(void **state) {
         "job.yaml:7:8: error E203: unknown key or connector 'fil' in a source, did you mean "
         "'file'?\n"
         "job.yaml:8:24: error E203: unknown key 'pth' in file, did you mean 'path'?\n"
-        "job.yaml:8:44: error E502: 'max_record' must be a size from 1 to 1048576 bytes, not "
+        "job.yaml:8:44: error E502: 'max_record' must be a size from 1 to " RECORD_MAX
+        " bytes, not "
         "'lots'\n"
         "job.yaml:8:50: error E204: not in this version: 'glob'\n"
         "job.yaml:9:29: error E204: not in this version: 'to: {table: stream}'\n"
@@ -41,7 +49,8 @@ static void settings_are_checked_against_the_catalog(void **state) {
         "job.yaml:11:8: error E204: not in this version: 'postgres'\n"
         "job.yaml:12:3: error E501: no connector is named here\n"
         "job.yaml:13:32: error E204: not in this version: 'csv'\n"
-        "job.yaml:14:37: error E502: 'max_record' must be a size from 1 to 1048576 bytes, not "
+        "job.yaml:14:37: error E502: 'max_record' must be a size from 1 to " RECORD_MAX
+        " bytes, not "
         "'1GiB'\n"
         "job.yaml:14:60: error E210: sources and sinks have stateless steps only, not 'count'\n"
         "job.yaml:16:14: error E502: file: exactly one of path and dir\n"
@@ -88,7 +97,7 @@ static void connectors_are_described(void **state) {
                         "sink out from a file dir=out rotate.records=5 format record on_error: "
                         "stop\n"
                         "  node 3 out/file on_error: stop\n");
-    assert_int_equal(plan->sources[0].record_bytes_max, 1048576);
+    assert_int_equal(plan->sources[0].record_bytes_max, MR_RECORD_BYTES_MAX);
     mr_buf_deinit(&described);
     mr_free(printed);
     mr_plan_destroy(plan);
