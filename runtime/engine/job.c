@@ -101,7 +101,7 @@ static mr_status settle_record(mr_job *job, mr_now now, mr_err *err) {
         const mr_metadata *kept = &job->record.metadata;
         mr_status status = check_definitions(kept, &wanted, err);
         if (status != MR_OK) {
-            return mr_err_wrap(err, status, "%s: job %s", job->plan->file, job->plan->job);
+            return mr_err_wrap(err, status, "job %s", job->plan->job);
         }
         wanted.generation = kept->generation;
         wanted.starts = kept->starts;
