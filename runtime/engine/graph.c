@@ -323,7 +323,7 @@ mr_status mr_graph_take(mr_graph *graph, const uint32_t *entries, uint32_t entri
     mr_arena_reset(graph->arena);
     graph->failure = failure;
     graph->rejected = false;
-    graph->min_ms = min_ms;
+    graph->min_ms = min_ms == MR_TIME_UNKNOWN ? INT64_MIN : min_ms;
     graph_view view = view_of(flow);
     for (uint32_t i = 0; i < entries_count; i++) {
         mr_status status = run_node(graph, entries[i], &view);

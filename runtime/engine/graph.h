@@ -22,6 +22,10 @@
 
 typedef struct mr_graph mr_graph;
 
+/* An announced minimum that says "silent, and without any time yet": it holds nobody back. Below
+ * every time, above "not heard" (INT64_MIN). */
+#define MR_TIME_UNKNOWN (INT64_MIN + 1)
+
 /* Where a record was first read (LANGUAGE rule 14, millrace-origin). */
 typedef struct mr_origin {
     mr_bytes topic; /* or a file's name, when line > 0; a NUL stands behind it */

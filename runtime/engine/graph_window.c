@@ -296,7 +296,7 @@ mr_status mr_graph_close_due(mr_graph *graph, int64_t min_ms, uint32_t rows_max,
                              mr_failure *failure) {
     graph->failure = failure;
     graph->rejected = false;
-    graph->min_ms = min_ms;
+    graph->min_ms = min_ms == MR_TIME_UNKNOWN ? INT64_MIN : min_ms;
     mr_err err;
     mr_err_clear(&err);
     uint32_t rows_left = rows_max;

@@ -401,7 +401,7 @@ static bool announcement_due(const mr_graph *graph, uint32_t repartition, int64_
     if (minimum_ms == INT64_MIN || minimum_ms <= last_ms) {
         return false;
     }
-    return last_ms == INT64_MIN || minimum_ms == INT64_MAX ||
+    return last_ms <= MR_TIME_UNKNOWN || minimum_ms == INT64_MAX ||
            minimum_ms - last_ms >= graph->announce_step_ms;
 }
 
@@ -428,7 +428,7 @@ mr_status mr_graph_announce(mr_graph *graph, int64_t min_ms, mr_failure *failure
         }
         int64_t hold_back_ms = graph->held_back_ms[i];
         int64_t minimum_ms =
-            min_ms == INT64_MIN || min_ms == INT64_MAX ? min_ms : min_ms - hold_back_ms;
+            min_ms <= MR_TIME_UNKNOWN || min_ms == INT64_MAX ? min_ms : min_ms - hold_back_ms;
         if (announcement_due(graph, i, minimum_ms)) {
             mr_status status = announce_to(graph, i, minimum_ms);
             if (status != MR_OK) {

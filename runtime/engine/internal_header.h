@@ -13,8 +13,8 @@
  *     3 window       zig-zag varint  start, then uvarint stop - start, never 0
  *     4 origin       uvarint         partition, uvarint offset, uvarint length, the topic's name:
  *                                    where the record was first read
- *     5 time record  zig-zag varint  announced minimum (INT64_MAX: ended); such a record has no
- *                                    key and no value
+ *     5 time record  zig-zag varint  announced minimum (INT64_MAX: ended; INT64_MIN + 1: silent
+ *                                    and without a time); the record has no key, no value
  *     6 format       uvarint         mr_format_kind of the value, left out where it is JSON
  *
  * Example: carried 30 ms behind the timestamp, upstream 1:   01 3b 02 01

@@ -219,7 +219,7 @@ bool mr_task_input_timely(task_input *input) {
     const mr_plan_stream *stream = input->stream;
     int64_t time_ms = input->times_ms[0];
     int64_t ts_ms = input->head.ts_ms;
-    if (stream->max_ahead_ms < 0 || time_ms == INT64_MIN || ts_ms <= time_ms ||
+    if (stream->max_ahead_ms < 0 || time_ms <= MR_TIME_UNKNOWN || ts_ms <= time_ms ||
         ts_ms - time_ms <= stream->max_ahead_ms) {
         return true;
     }

@@ -22,10 +22,15 @@ int64_t mr_task_input_bound(const task_input *input) {
         return INT64_MAX;
     }
     int64_t bound_ms = INT64_MAX;
+    bool any_unknown = false;
     for (uint32_t i = 0; i < input->times_count; i++) {
-        bound_ms = input->times_ms[i] < bound_ms ? input->times_ms[i] : bound_ms;
+        if (input->times_ms[i] == MR_TIME_UNKNOWN) {
+            any_unknown = true; /* silent without a time: the others count */
+        } else if (input->times_ms[i] < bound_ms) {
+            bound_ms = input->times_ms[i];
+        }
     }
-    return bound_ms;
+    return bound_ms == INT64_MAX && any_unknown ? MR_TIME_UNKNOWN : bound_ms;
 }
 
 int64_t mr_task_head_time(task_input *input) {
@@ -417,9 +422,17 @@ static bool all_silent(const mr_task *task, mr_now now) {
 /* When all are silent, time moves on by the wall time passed, as far as anything may still be open.
  */
 static mr_status mark_time(mr_task *task, mr_now now, bool *written, mr_failure *failure) {
-    if (task->config.board->until == MR_RUN_UNTIL_END || task->min_ms == INT64_MIN ||
-        task->min_ms == INT64_MAX || !all_silent(task, now)) {
+    if (task->config.board->until == MR_RUN_UNTIL_END || task->min_ms == INT64_MAX ||
+        !all_silent(task, now)) {
         task->all_silent_since_ns = -1;
+        return MR_OK;
+    }
+    if (task->min_ms <= MR_TIME_UNKNOWN) {
+        /* No time to move on from; said once, so that it holds nobody back downstream. */
+        if (task->min_ms == INT64_MIN) {
+            write_mark(task, MARK_TIME, 0, MR_TIME_UNKNOWN);
+            *written = true;
+        }
         return MR_OK;
     }
     if (task->all_silent_since_ns < 0) {

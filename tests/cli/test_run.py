@@ -23,6 +23,31 @@ pipelines:
     to: copies
 """
 
+# One key, so that one of the two partitions never gets a record.
+ONE_SIDED = """\
+job: one_sided
+streams:
+  events:
+    topic: events
+    key: string
+    value: json
+    time: {from: value.at, idle: 200ms}
+    create: {partitions: 2}
+  per_second: {topic: per-second, key: string, value: json}
+sources:
+  lines:
+    file: {path: few.jsonl, format: json}
+    steps: [{rekey: ("same")}]
+    to: events
+pipelines:
+  counted:
+    from: events
+    steps:
+      - rekey: value.name
+      - count: {store: by_name, window: {tumbling: 1s, grace: 0s, late: drop, emit: final}}
+    to: per_second
+"""
+
 
 class Run(Case):
     def setUp(self):
@@ -90,6 +115,14 @@ class Run(Case):
         result = self.expect(0, "run", "job.yaml", "--until-end")
         self.assertLess(result.figure("source records"), len(self.rows))
         self.assert_right(self.read("out.jsonl"))
+
+    def test_a_partition_that_never_had_a_record_holds_no_window_open(self):
+        self.write("one_sided.yaml", ONE_SIDED)
+        self.write("few.jsonl", '{"name": "a", "at": 1000}\n{"name": "b", "at": 9000}\n')
+        child = self.start("run", "one_sided.yaml")
+        self.wait_until("both windows are closed", lambda: len(
+            self.run_program("consume", "per-second").out.splitlines()) == 2)
+        self.assertEqual(self.interrupt(child)[0].status, 0)
 
     def committed(self):
         return len(self.run_program("consume", "events").out.splitlines())
