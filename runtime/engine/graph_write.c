@@ -66,8 +66,7 @@ static mr_status stop_job(mr_graph *graph, const char *label, mr_place place,
 /* ---- records for people: errors and late ones ---- */
 
 /* As it entered the step; bytes that could not be decoded stay as they were. */
-static mr_bytes encode_loosely(mr_graph *graph, mr_value *value, const mr_format *format,
-                               mr_buf *out) {
+static mr_bytes encode_loosely(mr_value *value, const mr_format *format, mr_buf *out) {
     mr_err ignored = {0};
     bool null_out = false;
     mr_buf_clear(out);
@@ -88,7 +87,6 @@ static mr_bytes encode_loosely(mr_graph *graph, mr_value *value, const mr_format
     default:
         break;
     }
-    (void)graph;
     return mr_datum_put_json(datum, out, &ignored) == MR_OK ? mr_buf_view(out) : MR_BYTES_NULL;
 }
 
@@ -115,8 +113,8 @@ static mr_status write_aside(mr_graph *graph, uint32_t stream, const char *label
     headers[count++] = text_header("millrace-origin", origin);
     *written = (mr_record){
         .timestamp_ms = view->ts_ms,
-        .key = encode_loosely(graph, view->key, &to->key, &graph->key),
-        .value = encode_loosely(graph, view->value, &to->value, &graph->value),
+        .key = encode_loosely(view->key, &to->key, &graph->key),
+        .value = encode_loosely(view->value, &to->value, &graph->value),
         .headers = headers,
         .headers_count = count,
     };
@@ -175,10 +173,10 @@ mr_status mr_graph_to_late(mr_graph *graph, const mr_node *node, const graph_vie
     }
 #ifdef MR_BROKEN
     if (graph->config.breaks & MR_GRAPH_BREAK_LATE_OUTSIDE) {
-        mr_record outside = {.timestamp_ms = view->ts_ms,
-                             .value = encode_loosely(
-                                 graph, view->value,
-                                 &graph->config.plan->streams[late->stream].value, &graph->value)};
+        mr_record outside = {
+            .timestamp_ms = view->ts_ms,
+            .value = encode_loosely(view->value, &graph->config.plan->streams[late->stream].value,
+                                    &graph->value)};
         graph->config.late_outside(graph->config.late_arg,
                                    graph->config.stream_topics[late->stream], &outside);
         return MR_OK;

@@ -72,8 +72,7 @@ static mr_status put_task_rows(mr_task *task) {
     return status;
 }
 
-static void seal_family(mr_task *task, task_family *family, mr_commit *commit, mr_now now) {
-    (void)task;
+static void seal_family(task_family *family, mr_commit *commit, mr_now now) {
     mr_writeback_seal(family->table);
     size_t cursor = 0;
     mr_record record = {.timestamp_ms = now.wall_ms};
@@ -123,7 +122,7 @@ void mr_task_seal(mr_member *member, mr_commit *commit, mr_now now) {
     MR_ASSERT(status == MR_OK);
     mr_commit_add_outbox(commit, task->outbox);
     for (uint32_t i = 0; i < task->families_count; i++) {
-        seal_family(task, &task->families[i], commit, now);
+        seal_family(&task->families[i], commit, now);
     }
     seal_marks(task, commit, now);
     seal_positions(task, commit, now);

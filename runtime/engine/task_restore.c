@@ -57,9 +57,7 @@ static mr_status take_end(mr_task *task, mr_log_request *request) {
     return MR_OK;
 }
 
-static mr_status fetch_range(mr_task *task, mr_partition_id partition, int64_t offset,
-                             mr_failure *failure) {
-    (void)failure;
+static mr_status fetch_range(mr_task *task, mr_partition_id partition, int64_t offset) {
     mr_log_request *request = mr_log_client_request(task->config.client, MR_LOG_FETCH);
     request->context = task;
     request->token = RESTORE_TOKEN;
@@ -256,7 +254,7 @@ static mr_status step_families(mr_task *task, mr_now now, mr_member_activity *ac
             return spilled;
         }
         if (family->restore_next < family->restore_end) {
-            return fetch_range(task, family->changelog, family->restore_next, failure);
+            return fetch_range(task, family->changelog, family->restore_next);
         }
         task->restoring++;
         if (task->restoring < task->families_count) {
@@ -289,8 +287,7 @@ mr_status mr_task_restore_step(mr_task *task, mr_now now, mr_member_activity *ac
     } else if (task->machine.state == TASK_RESTORING) {
         status = step_families(task, now, activity, failure);
     } else if (task->marks_next < task->marks_end) {
-        status = fetch_range(task, task->config.topics->marks.partition_first, task->marks_next,
-                             failure);
+        status = fetch_range(task, task->config.topics->marks.partition_first, task->marks_next);
     } else {
         mr_machine_move(&task->machine, TASK_RUNNING);
     }

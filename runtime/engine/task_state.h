@@ -125,7 +125,6 @@ typedef struct mr_task {
     /* restore */
     uint32_t replies_awaited;
     uint32_t restoring; /* family */
-    mr_log_request *restore_fetch;
     mr_fetch_reader *restore_reader;
     int64_t marks_next, marks_end;
     bool rebuilt; /* the store was thrown away once: no second time */
