@@ -54,7 +54,7 @@ C_STANDARD = {
 }
 SYSTEM = {
     "arm_acle.h", "charconv", "cmath", "dirent.h", "fcntl.h", "linux/openat2.h", "new", "nmmintrin.h", "pthread.h",
-    "sched.h", "sys/file.h", "sys/mman.h", "sys/mount.h", "sys/random.h", "sys/resource.h", "sys/stat.h",
+    "sched.h", "spawn.h", "sys/file.h", "sys/mman.h", "sys/mount.h", "sys/random.h", "sys/resource.h", "sys/stat.h",
     "sys/syscall.h", "sys/types.h", "sys/wait.h", "unistd.h",
 }
 
