@@ -73,8 +73,8 @@ mr_status mr_run_job_open(const mr_run_env *env, const mr_job_file *file, mr_run
         job->threads[i] = mr_worker_thread_create(env->clock, env->tell, env->tell_arg);
     }
     mr_status status =
-        mr_job_open(file->plan, mr_log_service_caller(env->log), env->stores,
-                    mr_log_service_disk(env->log), mr_clock_now(&env->clock), &job->job, err);
+        mr_job_open(file->plan, mr_log_service_caller(env->log), mr_log_service_disk(env->log),
+                    mr_clock_now(&env->clock), &job->job, err);
     if (status == MR_OK) {
         status = start_members(env, job, err);
     }

@@ -7,17 +7,12 @@
 #include "runtime/app/messages.h"
 #include "runtime/app/settings.h"
 #include "runtime/app/verbs.h"
-#include "statestore/store_rocksdb.h"
-
-/* A reset opens no store, it removes directories. */
-#define ROCKSDB_BYTES (8u << 20)
 
 typedef struct reset_state {
     const mr_arguments *arguments;
     const mr_settings *settings;
     mr_job_file *file;
     mr_log_service *log;
-    mr_rocksdb_env *rocksdb;
 } reset_state;
 
 /* Main reads the log's failure where it waits for answers. */
@@ -32,7 +27,6 @@ static mr_status call_reset(reset_state *reset, mr_reset_config config, mr_buf *
         mr_arguments_flag(reset->arguments, "append") ? MR_RESET_APPEND : MR_RESET_EMPTY_OUTPUTS;
     config.data_disk = mr_log_service_disk(reset->log);
     config.connector_disk = reset->file->folder;
-    config.stores = mr_rocksdb_factory(reset->rocksdb);
     mr_status status = mr_job_reset(reset->file->plan, mr_log_service_caller(reset->log), &config,
                                     mr_clock_now(&clock), report, &err);
     if (status == MR_FULL) {
@@ -86,15 +80,11 @@ static mr_exit with_log(reset_state *reset) {
         return MR_EXIT_STOPPED;
     }
     mr_recovery_report_say(&report);
-    reset->rocksdb = mr_rocksdb_env_create(&(mr_rocksdb_config){.root = reset->settings->data,
-                                                                .block_cache_bytes = ROCKSDB_BYTES,
-                                                                .memtable_bytes = ROCKSDB_BYTES});
     mr_exit result = MR_EXIT_STOPPED;
     if (mr_job_files_compile(reset->file, 1, mr_log_service_topic_counts(reset->log),
                              MR_JOB_FILE_SAY_ERRORS) == MR_OK) {
         result = reset_job(reset);
     }
-    mr_rocksdb_env_destroy(reset->rocksdb);
     mr_log_service_close(reset->log);
     return result;
 }

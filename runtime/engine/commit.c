@@ -37,7 +37,6 @@ struct mr_commit {
     commit_part **parts; /* in the order of first use; kept for the next transaction */
     size_t parts_count, parts_cap;
     mr_map *by_partition;
-    size_t bytes;
     int64_t producer_id; /* -1: none yet */
     int16_t producer_epoch;
     mr_txn txn;
@@ -101,7 +100,6 @@ void mr_commit_begin(mr_commit *commit) {
         part->offset_last = -1;
         part->used = false;
     }
-    commit->bytes = 0;
 }
 
 static commit_part *part_of(mr_commit *commit, mr_partition_id partition) {
@@ -122,7 +120,7 @@ static commit_part *part_of(mr_commit *commit, mr_partition_id partition) {
     return part;
 }
 
-static void finish_records(mr_commit *commit, commit_part *part) {
+static void finish_records(commit_part *part) {
     if (!part->builder || mr_batch_builder_count(part->builder) == 0) {
         return;
     }
@@ -132,16 +130,13 @@ static void finish_records(mr_commit *commit, commit_part *part) {
                               .producer_epoch = -1,
                               .base_sequence = -1,
                               .crc = MR_BATCH_CRC_LATER};
-    size_t before = part->batches.len;
     mr_batch_builder_finish(part->builder, &config, &part->batches);
-    commit->bytes += part->batches.len - before;
 }
 
 static void add_batches(void *arg, const mr_outbox_part *added) {
     mr_commit *commit = arg;
     commit_part *part = part_of(commit, added->partition);
-    finish_records(commit, part);
-    commit->bytes += added->batches->len;
+    finish_records(part);
     if (part->batches.len == 0) {
         mr_buf swapped = part->batches;
         part->batches = *added->batches;
@@ -164,7 +159,7 @@ void mr_commit_add_record(mr_commit *commit, mr_partition_id partition, const mr
     }
     mr_status status = mr_batch_builder_add(part->builder, record);
     if (status == MR_AGAIN) {
-        finish_records(commit, part);
+        finish_records(part);
         status = mr_batch_builder_add(part->builder, record);
     }
     /* Our own records: rows are bounded where they are made, so none is too large. */
@@ -190,10 +185,6 @@ bool mr_commit_empty(const mr_commit *commit) {
     return true;
 }
 
-size_t mr_commit_bytes(const mr_commit *commit) {
-    return commit->bytes;
-}
-
 static mr_status init_producer(mr_commit *commit) {
     mr_log_request *request = mr_log_client_request(commit->client, MR_LOG_INIT_PRODUCER);
     request->context = commit;
@@ -209,7 +200,7 @@ static mr_status init_producer(mr_commit *commit) {
 
 /* Gives every batch of the part the transaction's producer and dense sequences from 0. */
 static mr_shared *stamp(mr_commit *commit, commit_part *part, int16_t epoch) {
-    finish_records(commit, part);
+    finish_records(part);
     MR_ASSERT(part->batches.len > 0);
     mr_buf *batches = &part->batches;
     int32_t sequence = 0;
@@ -249,8 +240,7 @@ static void fill_txn(mr_commit *commit) {
     }
 }
 
-mr_status mr_commit_submit(mr_commit *commit, int64_t wall_ms) {
-    (void)wall_ms;
+mr_status mr_commit_submit(mr_commit *commit) {
     if (commit->machine.state == COMMIT_INITIALISING) {
         return MR_AGAIN;
     }
@@ -310,11 +300,6 @@ mr_status mr_commit_answer(mr_commit *commit, mr_log_request *request, bool *min
     }
     mr_log_client_recycle(commit->client, request);
     return status;
-}
-
-bool mr_commit_submitted(const mr_commit *commit) {
-    return commit->machine.state == COMMIT_SUBMITTED ||
-           commit->machine.state == COMMIT_INITIALISING;
 }
 
 int64_t mr_commit_last_offset(const mr_commit *commit, mr_partition_id partition) {

@@ -24,16 +24,14 @@ void mr_commit_add_outbox(mr_commit *commit, mr_outbox *outbox); /* takes its ba
 void mr_commit_add_record(mr_commit *commit, mr_partition_id partition, const mr_record *record);
 void mr_commit_add_position(mr_commit *commit, const mr_position *position); /* copied */
 bool mr_commit_empty(const mr_commit *commit);
-size_t mr_commit_bytes(const mr_commit *commit);
 /* MR_AGAIN: the producer is being initialised (first commit, epoch used up) or the client is full:
  * call again. */
-mr_status mr_commit_submit(mr_commit *commit, int64_t wall_ms) MR_CHECKED;
+mr_status mr_commit_submit(mr_commit *commit) MR_CHECKED;
 
 /* ---- the answer ---- */
 /* Gives an answered request of this commit. MR_OK: decided. Anything else: unknown or refused
  * (err). true in *mine if the request was this commit's (then it is consumed). */
 mr_status mr_commit_answer(mr_commit *commit, mr_log_request *request, bool *mine, bool *decided,
                            mr_err *err) MR_CHECKED;
-bool mr_commit_submitted(const mr_commit *commit);
 /* After decided: last offset written to the partition, or -1 if nothing was. */
 int64_t mr_commit_last_offset(const mr_commit *commit, mr_partition_id partition);

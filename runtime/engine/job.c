@@ -142,9 +142,8 @@ static mr_status finish_emptying(mr_job *job, mr_err *err) {
     return MR_OK;
 }
 
-mr_status mr_job_open(const mr_plan *plan, mr_log_caller caller, mr_store_factory stores,
-                      mr_disk *data_disk, mr_now now, mr_job **out, mr_err *err) {
-    (void)stores;
+mr_status mr_job_open(const mr_plan *plan, mr_log_caller caller, mr_disk *data_disk, mr_now now,
+                      mr_job **out, mr_err *err) {
     mr_job *job = mr_job_create(plan, caller);
     mr_status status = mr_job_load(job, err);
     if (status == MR_OK) {

@@ -23,10 +23,9 @@ typedef struct mr_job mr_job;
  * definitions: MR_INVALID, naming the ways out
  * (`reset`, a new store name), nothing touched. Folds __consumer_offsets into positions. Removes
  * internal topics and state directories of older generations, idempotently. */
-mr_status mr_job_open(const mr_plan *plan, mr_log_caller caller, mr_store_factory stores,
-                      mr_disk *data_disk, mr_now now, mr_job **out, mr_err *err) MR_CHECKED;
+mr_status mr_job_open(const mr_plan *plan, mr_log_caller caller, mr_disk *data_disk, mr_now now,
+                      mr_job **out, mr_err *err) MR_CHECKED;
 void mr_job_close(mr_job *job); /* after its members are gone */
-const mr_job_topics *mr_job_topics_of(const mr_job *job);
 
 typedef struct mr_job_run_config {
     uint32_t workers;
@@ -63,7 +62,6 @@ typedef struct mr_reset_config {
     enum { MR_RESET_EMPTY_OUTPUTS, MR_RESET_APPEND } outputs;
     mr_disk *data_disk;
     mr_disk *connector_disk;
-    mr_store_factory stores;
 } mr_reset_config;
 
 /* One durable record: generation g+1, start positions earliest. Then empties the job's own outputs

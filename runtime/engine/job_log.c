@@ -59,10 +59,6 @@ void mr_job_close(mr_job *job) {
     mr_free(job);
 }
 
-const mr_job_topics *mr_job_topics_of(const mr_job *job) {
-    return &job->topics;
-}
-
 mr_status mr_job_call(mr_job *job, mr_log_request *request, mr_err *err) {
     mr_status status =
         mr_log_client_call(job->caller.client, request, job->caller.pump, job->caller.arg);

@@ -197,7 +197,7 @@ static bool commit_due(const mr_worker *worker, mr_now now, size_t bytes, bool p
 
 static void submit(mr_worker *worker, mr_now now) {
     MR_ASSERT(worker->txn.state == TXN_SEALING);
-    if (mr_commit_submit(worker->commit, now.wall_ms) == MR_OK) {
+    if (mr_commit_submit(worker->commit) == MR_OK) {
         mr_machine_move(&worker->txn, TXN_COMMITTING);
         note_progress(worker, now);
     }

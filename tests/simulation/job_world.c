@@ -218,9 +218,8 @@ static mr_status open_job(mr_job_world *world, mr_err *err) {
     mr_board_init(&world->board, world->options.until, world->plan->sources_count);
     world->board_made = true;
     world->lua = mr_lua_factory_create(&(mr_lua_limits){0});
-    mr_status status =
-        mr_job_open(world->plan, caller_of(world), mr_model_store_factory(world->model),
-                    mr_sim_disk_disk(world->sim), world->now, &world->job, err);
+    mr_status status = mr_job_open(world->plan, caller_of(world), mr_sim_disk_disk(world->sim),
+                                   world->now, &world->job, err);
     return status == MR_OK ? start_members(world, err) : status;
 }
 
@@ -552,8 +551,7 @@ mr_status mr_job_world_reset(mr_sim_disk *sim, mr_model_store *model,
         mr_reset_config config = {.mode = MR_RESET_DO,
                                   .outputs = MR_RESET_EMPTY_OUTPUTS,
                                   .data_disk = mr_sim_disk_disk(sim),
-                                  .connector_disk = mr_sim_disk_disk(sim),
-                                  .stores = mr_model_store_factory(model)};
+                                  .connector_disk = mr_sim_disk_disk(sim)};
         status = mr_job_reset(world->plan, caller_of(world), &config, world->now, &report, err);
     }
     mr_buf_deinit(&report);

@@ -91,7 +91,7 @@ static void take_answers(bool *decided) {
 
 static void finish_commit(void) {
     bool decided = false;
-    while (mr_commit_submit(commit, 1) == MR_AGAIN) {
+    while (mr_commit_submit(commit) == MR_AGAIN) {
         mr_wakeup_wait(&wakeup, INT64_MAX);
         take_answers(&decided);
     }
