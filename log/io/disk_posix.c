@@ -50,6 +50,17 @@ static mr_status path_failed(mr_err *err, int sys, const char *verb, const char 
     return mr_err_sys(err, status, sys, "cannot %s %s", verb, path[0] != '\0' ? path : ".");
 }
 
+/* As path_failed, for names that are resolved here: the system's words for a link that is not
+ * followed ("Invalid cross-device link") would lead astray. */
+static mr_status open_failed(mr_err *err, int sys, const char *verb, const char *path) {
+    if (sys != EXDEV && sys != ELOOP) {
+        return path_failed(err, sys, verb, path);
+    }
+    return mr_err_set(err, MR_INVALID,
+                      "cannot %s %s: symbolic links that lead out of its folder are not followed",
+                      verb, path);
+}
+
 static mr_status file_failed(mr_err *err, int sys, const char *verb) {
     return mr_err_sys(err, mr_status_from_errno(sys), sys, "cannot %s", verb);
 }
@@ -138,7 +149,7 @@ static mr_status open_parent(const posix_disk *disk, const char *path, const cha
     int sys = errno;
     mr_free(parent);
     if (dir < 0) {
-        return path_failed(err, sys, verb, path);
+        return open_failed(err, sys, verb, path);
     }
     *dir_out = dir;
     *name_out = slash != NULL ? slash + 1 : path;
@@ -166,15 +177,20 @@ static mr_status posix_open(mr_disk *disk, const char *path, mr_disk_open_mode m
     if (status != MR_OK) {
         return status;
     }
-    int fd = open_below(disk_of(disk), path, flags[mode]);
+    /* Not waiting for the other end of a pipe; without effect on a file. */
+    int fd = open_below(disk_of(disk), path, flags[mode] | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
-        return path_failed(err, errno, "open", path);
+        return open_failed(err, errno, "open", path);
     }
     struct stat info;
-    if (fstat(fd, &info) != 0 || S_ISDIR(info.st_mode)) {
-        int sys = S_ISDIR(info.st_mode) ? EISDIR : errno;
+    int sys = fstat(fd, &info) != 0 ? errno : S_ISDIR(info.st_mode) ? EISDIR : 0;
+    if (sys != 0) {
         close(fd);
         return path_failed(err, sys, "open", path);
+    }
+    if (!S_ISREG(info.st_mode)) {
+        close(fd);
+        return mr_err_set(err, MR_INVALID, "cannot open %s: it is not a regular file", path);
     }
     *out = wrap_file(disk, fd);
     return MR_OK;
@@ -237,7 +253,7 @@ static mr_status posix_info(mr_disk *disk, const char *path, mr_disk_info *out, 
     }
     int fd = open_below(disk_of(disk), path, O_PATH);
     if (fd < 0) {
-        return path_failed(err, errno, "look at", path);
+        return open_failed(err, errno, "look at", path);
     }
     struct statx info;
     int result = statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &info);
@@ -248,7 +264,7 @@ static mr_status posix_info(mr_disk *disk, const char *path, mr_disk_info *out, 
         sys = ELOOP;
     }
     if (result != 0) {
-        return path_failed(err, sys, "look at", path);
+        return open_failed(err, sys, "look at", path);
     }
     *out = (mr_disk_info){.size_bytes = info.stx_size, .is_dir = S_ISDIR(info.stx_mode)};
     out->identity[0] = info.stx_ino;
@@ -347,7 +363,7 @@ static mr_status posix_sync_dir(mr_disk *disk, const char *path, mr_err *err) {
     }
     int fd = open_below(disk_of(disk), path, O_RDONLY | O_DIRECTORY);
     if (fd < 0) {
-        return path_failed(err, errno, "sync directory", path);
+        return open_failed(err, errno, "sync directory", path);
     }
     int result = fsync(fd);
     int sys = errno;
@@ -404,7 +420,7 @@ static mr_status posix_list(mr_disk *disk, const char *path, mr_disk_visit visit
     }
     int fd = open_below(disk_of(disk), path, O_RDONLY | O_DIRECTORY);
     if (fd < 0) {
-        return path_failed(err, errno, "list", path);
+        return open_failed(err, errno, "list", path);
     }
     name_list list = {0};
     int sys = read_names(fd, &list);
@@ -439,7 +455,7 @@ static mr_status posix_lock(mr_disk *disk, const char *path, mr_file **out, mr_e
     }
     int fd = open_below(disk_of(disk), path, O_RDWR | O_CREAT);
     if (fd < 0) {
-        return path_failed(err, errno, "open", path);
+        return open_failed(err, errno, "open", path);
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         status = errno == EWOULDBLOCK ? lock_is_held(fd, path, err)

@@ -68,6 +68,7 @@ struct mr_file {
     mr_disk *disk;
 };
 
+/* MR_INVALID: the name leaves the root, or is that of something else than a regular file. */
 mr_status mr_disk_open(mr_disk *disk, const char *path, mr_disk_open_mode mode, mr_file **out,
                        mr_err *err) MR_CHECKED;
 void mr_file_close(mr_file *file); /* NULL is fine */

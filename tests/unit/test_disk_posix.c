@@ -93,6 +93,19 @@ static void each_way_of_opening_keeps_its_promise(void **state) {
     assert_int_equal(mr_disk_open(disk, "", MR_DISK_READ, &file, NULL), MR_INVALID);
 }
 
+/* Nobody writes to the pipe: opening it as a file is opened would wait for ever. */
+static void what_is_no_regular_file_is_refused_at_once(void **state) {
+    (void)state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/pipe", root);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    mr_file *file;
+    mr_err err;
+    assert_int_equal(mr_disk_open(disk, "pipe", MR_DISK_READ, &file, &err), MR_INVALID);
+    assert_string_equal(err.message, "cannot open pipe: it is not a regular file");
+    assert_int_equal(mr_disk_open(disk, "pipe", MR_DISK_CREATE, &file, NULL), MR_INVALID);
+}
+
 static void no_name_leaves_the_root(void **state) {
     (void)state;
     static const char *const bad[] = {
@@ -130,10 +143,14 @@ static void symbolic_links_out_of_the_root_are_refused(void **state) {
     static const char *const names[] = {"out", "out/passwd", "d/up", "d/up/passwd", "self"};
     mr_file *file;
     mr_disk_info info;
+    mr_err err;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         assert_int_equal(mr_disk_open(disk, names[i], MR_DISK_READ, &file, NULL), MR_INVALID);
         assert_int_equal(mr_disk_info_get(disk, names[i], &info, NULL), MR_INVALID);
     }
+    assert_int_equal(mr_disk_open(disk, "out", MR_DISK_READ, &file, &err), MR_INVALID);
+    assert_string_equal(err.message, "cannot open out: symbolic links that lead out of its folder "
+                                     "are not followed");
     /* The links themselves can be taken away. */
     OK(mr_disk_remove(disk, "out", NULL));
     OK(mr_disk_remove(disk, "d/up", NULL));
@@ -316,6 +333,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_file_is_written_read_and_cut),
         TEST(each_way_of_opening_keeps_its_promise),
+        TEST(what_is_no_regular_file_is_refused_at_once),
         TEST(no_name_leaves_the_root),
         TEST(symbolic_links_out_of_the_root_are_refused),
         TEST(space_is_reserved_without_growing_the_file),
