@@ -337,7 +337,8 @@ typedef struct mr_plan_subtopology {
     int64_t announce_step_ms; /* a time record is sent when the minimum has moved by this: an eighth
                                  of the smallest window or grace downstream, at least 1 */
     int64_t settle_ms; /* idle time after which nothing downstream can still be open: the sum of
-                          window sizes, graces and hold backs on the longest way from here */
+                          window sizes, graces, hold backs and announcement steps on the longest way
+                          from here */
 } mr_plan_subtopology;
 
 /* ---- connectors ---- */

@@ -43,7 +43,13 @@ static const mr_plan_input *repartition_input(const mr_plan *plan, uint32_t repa
     MR_UNREACHABLE();
 }
 
-/* A window is open for its size and grace; behind it time is held back by its grace once more. */
+static int64_t announce_step(int64_t smallest_ms) {
+    return smallest_ms == INT64_MAX ? ANNOUNCE_MS_DEFAULT
+                                    : greater(smallest_ms / ANNOUNCE_FRACTION, 1);
+}
+
+/* A window is open for its size and grace; behind it time is held back by its grace once more, and
+ * behind a repartition by what was not worth announcing yet. */
 static void time_node(timing *t, uint32_t index) {
     const mr_node *node = &t->plan->nodes[index];
     t->smallest_ms[index] = INT64_MAX;
@@ -51,6 +57,9 @@ static void time_node(timing *t, uint32_t index) {
     if (node->kind == MR_NODE_TO_REPARTITION) {
         const mr_plan_input *input = repartition_input(t->plan, node->to_repartition.repartition);
         time_children(t, index, input->entries, input->entries_count);
+        if (t->settle_ms[index] > 0) {
+            t->settle_ms[index] += announce_step(t->smallest_ms[index]);
+        }
     }
     if (is_windowed(node)) {
         const mr_plan_window *window = &node->aggregate.window;
@@ -69,8 +78,7 @@ static void time_subtopology(timing *t, mr_plan_subtopology *subtopology) {
         smallest = smaller(smallest, t->smallest_ms[node]);
         subtopology->settle_ms = greater(subtopology->settle_ms, t->settle_ms[node]);
     }
-    subtopology->announce_step_ms =
-        smallest == INT64_MAX ? ANNOUNCE_MS_DEFAULT : greater(smallest / ANNOUNCE_FRACTION, 1);
+    subtopology->announce_step_ms = announce_step(smallest);
 }
 
 /* Rule 11: what looks at the order of several upstream tasks. */

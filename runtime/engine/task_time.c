@@ -450,7 +450,9 @@ static mr_status mark_time(mr_task *task, mr_now now, bool *written, mr_failure 
     bool due = due_ms <= time_ms && time_ms > task->min_ms;
     bool moved = time_ms - task->idle_time_ms >= task->sub->announce_step_ms &&
                  (time_ms - task->idle_time_ms) * 1000000 >= MARK_INTERVAL_NS;
-    if (due || moved) {
+    /* The last bit may be less than a step, and nothing moves on from there. */
+    bool settled = passed_ms == task->sub->settle_ms && time_ms > task->idle_time_ms;
+    if (due || moved || settled) {
         write_mark(task, MARK_TIME, 0, time_ms);
         task->idle_time_ms = time_ms;
         *written = true;

@@ -205,6 +205,33 @@ static void a_mark_is_obeyed_before_the_record_that_came_after_it(void **state) 
     assert_string_equal(records_of(f, "tardy"), "k={\"at\":1500}");
 }
 
+/* Sizes that are no multiple of what is announced at a time, nor of how often the clock is looked
+ * at. */
+static void when_all_is_silent_the_last_window_behind_a_repartition_closes_too(void **state) {
+    fixture *f = *state;
+    static const char *const sizes[] = {"900ms", "250ms"};
+    put(f, "a", "={\"k\":\"x\",\"at\":0} ={\"k\":\"x\",\"at\":9000}");
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char job[512];
+        snprintf(job, sizeof job,
+                 "job: j%s\n"
+                 "streams:\n"
+                 "  a: {topic: a, key: string, value: json, time: {from: value.at}}\n"
+                 "  out: {topic: out%s, key: string, value: json}\n"
+                 "pipelines:\n"
+                 "  p:\n"
+                 "    from: a\n"
+                 "    steps:\n"
+                 "      - rekey: value.k\n"
+                 "      - count: {store: n, window: {tumbling: %s, late: drop, emit: final}}\n"
+                 "    to: out\n",
+                 sizes[i], sizes[i], sizes[i]);
+        run_until(f, job, closed_two);
+    }
+    assert_string_equal(records_of(f, "out900ms"), "x=1 x=1");
+    assert_string_equal(records_of(f, "out250ms"), "x=1 x=1");
+}
+
 static const char two_hops_job[] =
     "job: j\n"
     "streams:\n"
@@ -630,6 +657,8 @@ int main(void) {
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(marks_about_an_emptied_topic_are_not_obeyed, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            when_all_is_silent_the_last_window_behind_a_repartition_closes_too, setup, teardown),
         cmocka_unit_test_setup_teardown(an_idle_input_is_not_earlier_than_what_an_ended_one_closed,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_closing_goes_on_where_a_crash_cut_it_short, setup,

@@ -66,7 +66,7 @@ static void rekey_cuts_before_the_next_keyed_step(void **state) {
                 "      - rekey: value.m\n"
                 "      - {on_error: stop, aggregate: {store: r, fields: {l: sum(value.n)}}}\n"
                 "    to: out\n",
-                "sub-topology a: depth 0, 2 tasks, announces each 1s, settles in 1m16s\n"
+                "sub-topology a: depth 0, 2 tasks, announces each 1s, settles in 1m17s\n"
                 "  input stream a on_error: drop -> 0\n"
                 "  node 0 p/rekey on_error: drop -> 1\n"
                 "  node 1 p/filter on_error: drop -> 2\n"
@@ -119,7 +119,7 @@ static void inputs_of_different_partition_counts_are_repartitioned(void **state)
     (void)state;
     expect_plan(STREAMS "  m: {from: [a, b], steps: [{count: {store: s, window: {tumbling: 1h, "
                         "late: drop, emit: final}}}], to: out}\n",
-                "sub-topology a: depth 0, 4 tasks, announces each 7m30s, settles in 1h\n"
+                "sub-topology a: depth 0, 4 tasks, announces each 7m30s, settles in 1h7m30s\n"
                 "  input stream a on_error: stop -> 0\n"
                 "  input stream b on_error: stop -> 0\n"
                 "  node 0 m/count s repartition on_error: stop\n"
@@ -148,13 +148,13 @@ static void a_merge_that_would_make_a_circle_is_laid_out_twice(void **state) {
         "      - filter: value.x\n"
         "      - count: {store: t, window: {tumbling: 1h, late: drop, emit: final}}\n"
         "    to: out\n",
-        "sub-topology a: depth 0, 2 tasks, announces each 7s500ms, settles in 2h2m\n"
+        "sub-topology a: depth 0, 2 tasks, announces each 7s500ms, settles in 2h9m37s500ms\n"
         "  input stream a on_error: stop -> 0, 4\n"
         "  node 0 per_k/rekey on_error: stop -> 1\n"
         "  node 1 per_k/count s repartition on_error: stop\n"
         "  node 4 back/filter on_error: stop -> 6\n"
         "  node 6 back/count t repartition on_error: stop\n"
-        "sub-topology s: depth 1, 2 tasks, announces each 7s500ms, settles in 2h2m\n"
+        "sub-topology s: depth 1, 2 tasks, announces each 7s500ms, settles in 2h9m30s\n"
         "  input repartition s on_error: stop -> 2\n"
         "  node 2 per_k/count s tumbling 1h grace 1m late: drop on_error: stop -> 3\n"
         "  node 3 back/filter hold_back 1m on_error: stop -> 5\n"
