@@ -1,5 +1,7 @@
 /* runtime/app/main.c - finds the verb and hands its command line over. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "runtime/app/messages.h"
 #include "runtime/app/verbs.h"
@@ -27,7 +29,21 @@ static mr_exit run_verb(const mr_verb *verb, int argc, char **argv) {
     return result;
 }
 
+/* Where a standard stream was closed, the next file opened would have its number, and messages
+ * would go into the log. What stands in for it cannot be written to, so that lost output is told.
+ */
+static void fill_closed_streams(void) {
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 int main(int argc, char **argv) {
+    fill_closed_streams();
     const char *word = argc > 1 ? argv[1] : NULL;
     if (!word) {
         mr_buf text = {0};

@@ -219,8 +219,10 @@ static mr_exit run_files(run_state *run) {
 
 static mr_exit run_verb(const mr_arguments *arguments) {
     run_state run = {.arguments = arguments};
-    /* A file that may not grow further is a full disk, told by an error and not by a signal. */
+    /* A file that may not grow further is a full disk, and a reader of messages that went away (an
+     * interrupted `| tee`) is no reason to leave without a commit: errors, not signals. */
     signal(SIGXFSZ, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
     run.control = mr_control_create(mr_clock_system());
     mr_exit result = MR_EXIT_USAGE;
     if (mr_settings_load(arguments, &run.settings) == MR_OK && take_breaks(&run) == MR_OK) {

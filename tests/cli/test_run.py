@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 
 from harness import JOB, Case, as_lines, events, hourly, limit_file_size, main, results_of
 
@@ -115,6 +116,31 @@ class Run(Case):
         result = self.expect(0, "run", "job.yaml", "--until-end")
         self.assertLess(result.figure("source records"), len(self.rows))
         self.assert_right(self.read("out.jsonl"))
+
+    def test_a_run_whose_messages_nobody_reads_any_more_still_commits(self):
+        child = self.start("run", "job.yaml", "--rate", "500")
+        self.wait_until("records are there", self.something_is_committed)
+        child.stderr.close()
+        child.send_signal(signal.SIGINT)
+        self.assertEqual(child.wait(timeout=30), 0)
+        child.stdout.close()
+        self.children.remove(child)
+        self.expect(0, "run", "job.yaml", "--until-end")
+        self.assert_right(self.read("out.jsonl"))
+
+    def test_a_run_with_closed_standard_streams_writes_no_message_into_a_file_of_its_own(self):
+        def close_all():
+            for number in range(3):
+                os.close(number)
+
+        child = subprocess.Popen([self.program, "run", "job.yaml", "--until-end"], cwd=self.folder,
+                                 preexec_fn=close_all)
+        self.assertEqual(child.wait(timeout=120), 0)
+        self.assert_right(self.read("out.jsonl"))
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as content:
+                    self.assertNotIn(b"millrace: ", content.read(), name)
 
     def test_a_partition_that_never_had_a_record_holds_no_window_open(self):
         self.write("one_sided.yaml", ONE_SIDED)
