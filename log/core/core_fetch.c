@@ -162,6 +162,17 @@ static void take_read(mr_log_core *core, mr_partition *partition, mr_parked_fetc
     begin_read(core, partition, fetch, want < cut.need_bytes ? (uint32_t)cut.need_bytes : want);
 }
 
+/* Nothing else is done about it: what can still be read is, and the next recovery looks anew. */
+static mr_status read_failed(const mr_partition *partition, const mr_parked_fetch *fetch, int sys,
+                             mr_err *err) {
+    char *path = mr_partition_path(partition, fetch->place.segment_base, MR_SEGMENT_LOG);
+    mr_status status =
+        mr_err_sys(err, MR_UNAVAILABLE, sys, "reading %s at byte %" PRIu64 " for offset %" PRId64,
+                   path, fetch->place.position, fetch->offset);
+    mr_free(path);
+    return status;
+}
+
 void mr_core_fetch_read(mr_log_core *core, mr_parked_fetch *fetch, const mr_log_event *event) {
     unlink_reading(core, fetch);
     mr_log_request *request = fetch->request;
@@ -169,10 +180,7 @@ void mr_core_fetch_read(mr_log_core *core, mr_parked_fetch *fetch, const mr_log_
     mr_status status = mr_core_partition(core, fetch->partition, &partition, &request->err);
     if (status == MR_OK && event->status != MR_OK) {
         bool purged = fetch->offset < partition->start;
-        status = purged ? MR_OK
-                        : mr_err_sys(&request->err, MR_UNAVAILABLE, event->sys,
-                                     "reading %s at offset %" PRId64, partition->directory,
-                                     fetch->offset);
+        status = purged ? MR_OK : read_failed(partition, fetch, event->sys, &request->err);
     }
     if (status != MR_OK) {
         mr_shared_unref(event->read);

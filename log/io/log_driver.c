@@ -5,13 +5,12 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
+#include "runtime/base/map.h"
 
 /* Messages on their way from clients: a bound on memory, far above what runs. */
 #define REQUESTS_MAX (1u << 17)
 /* Works outstanding are bounded by what clients have under way; this only sizes the way back. */
 #define WORKS_MAX (1u << 20)
-/* Open files; idle ones beyond are closed and opened again when needed. */
-#define HANDLES_MAX 512
 
 /* One effect on its way. */
 typedef struct op {
@@ -25,7 +24,7 @@ typedef struct op {
 typedef struct driver_file {
     uint32_t number;
     char *path;
-    mr_file *handle; /* NULL: closed */
+    mr_file *handle; /* NULL: closed, or being opened */
     op *queue;
     op *queue_last;
     bool exclusive;  /* a work runs that nothing may overlap with but shared ones begun before */
@@ -33,8 +32,12 @@ typedef struct driver_file {
     bool failed;     /* a write failed: what is in the file now is unknown */
     uint64_t writes; /* works with writes begun */
     uint64_t writes_synced;
-    uint64_t used;
     bool touched;
+    bool holds;                /* one of the handles, open or being opened */
+    struct driver_file *older; /* among those that hold one, by their last use */
+    struct driver_file *newer;
+    bool waits; /* for a handle, before its queue goes on */
+    struct driver_file *waits_next;
 } driver_file;
 
 typedef struct driver_work {
@@ -44,6 +47,7 @@ typedef struct driver_work {
     mr_file *handle;   /* the file's, or the one this work opened */
     bool refused;      /* the file failed before */
     bool exclusive;
+    bool makes_room; /* a sync of the driver's own */
     uint64_t writes; /* of the file when this began */
     op *ops;
     struct driver_work *next;
@@ -56,15 +60,19 @@ struct mr_log_driver {
     mr_mailbox *requests;
     mr_mailbox *done;
     mr_log_effects effects;
-    driver_file **files; /* by number */
-    size_t files_count;
+    mr_map *files; /* by number */
     driver_work *running;
     size_t running_count;
     driver_file **touched; /* got effects in this step */
     size_t touched_count;
     size_t touched_cap;
-    size_t handles;
-    uint64_t uses;
+    size_t handles; /* held, at most MR_LOG_HANDLES_MAX */
+    driver_file *oldest;
+    driver_file *newest;
+    driver_file *waiting;
+    driver_file *waiting_last;
+    size_t waiting_count;
+    size_t rooms_coming; /* syncs under way whose files can be closed afterwards */
 };
 
 mr_log_driver *mr_log_driver_create(mr_log_core *core, const mr_log_driver_config *config) {
@@ -73,6 +81,7 @@ mr_log_driver *mr_log_driver_create(mr_log_core *core, const mr_log_driver_confi
     driver->config = *config;
     driver->requests = mr_mailbox_create(REQUESTS_MAX, config->wake, config->wake_arg);
     driver->done = mr_mailbox_create(WORKS_MAX, config->wake, config->wake_arg);
+    driver->files = mr_map_create();
     return driver;
 }
 
@@ -193,7 +202,40 @@ static void op_destroy(op *o) {
     mr_free(o);
 }
 
-static void submit(mr_log_driver *driver, driver_file *file, op *ops, bool exclusive) {
+static mr_bytes key_of(const uint32_t *number) {
+    return mr_bytes_of(number, sizeof(*number));
+}
+
+/* The file holds a handle from before it is opened until after it is closed. */
+static void hold(mr_log_driver *driver, driver_file *file) {
+    file->holds = true;
+    file->newer = NULL;
+    file->older = driver->newest;
+    if (driver->newest) {
+        driver->newest->newer = file;
+    } else {
+        driver->oldest = file;
+    }
+    driver->newest = file;
+    driver->handles++;
+}
+
+static void release(mr_log_driver *driver, driver_file *file) {
+    if (file->older) {
+        file->older->newer = file->newer;
+    } else {
+        driver->oldest = file->newer;
+    }
+    if (file->newer) {
+        file->newer->older = file->older;
+    } else {
+        driver->newest = file->older;
+    }
+    file->holds = false;
+    driver->handles--;
+}
+
+static driver_work *submit(mr_log_driver *driver, driver_file *file, op *ops, bool exclusive) {
     driver_work *work = mr_alloc(sizeof(*work));
     work->work.run = run_work;
     work->work.done = driver->done;
@@ -205,9 +247,12 @@ static void submit(mr_log_driver *driver, driver_file *file, op *ops, bool exclu
         work->handle = file->handle;
         work->refused = file->failed;
         work->writes = file->writes;
-        file->used = ++driver->uses;
         file->exclusive = file->exclusive || exclusive;
         file->shared += !exclusive;
+        if (file->holds) {
+            release(driver, file);
+            hold(driver, file);
+        }
     }
     work->next = driver->running;
     if (driver->running) {
@@ -216,6 +261,7 @@ static void submit(mr_log_driver *driver, driver_file *file, op *ops, bool exclu
     driver->running = work;
     driver->running_count++;
     driver->config.pool.submit(driver->config.pool.self, &work->work);
+    return work;
 }
 
 /* Takes the next work off the queue: one effect, or a run of writes. */
@@ -235,10 +281,10 @@ static op *take_ops(driver_file *file) {
 }
 
 static void close_handle(mr_log_driver *driver, driver_file *file) {
-    if (file->handle) {
-        mr_file_close(file->handle);
-        file->handle = NULL;
-        driver->handles--;
+    mr_file_close(file->handle);
+    file->handle = NULL;
+    if (file->holds) {
+        release(driver, file);
     }
 }
 
@@ -249,44 +295,70 @@ static void file_destroy(mr_log_driver *driver, driver_file *file) {
         op_destroy(file->queue);
         file->queue = next;
     }
-    driver->files[file->number] = NULL;
     mr_free(file->path);
     mr_free(file);
 }
 
-/* Closes the file that was idle longest; never one with unsynced writes, whose error would get
- * lost. */
-static void close_one_idle(mr_log_driver *driver) {
-    driver_file *oldest = NULL;
-    for (size_t i = 0; i < driver->files_count; i++) {
-        driver_file *file = driver->files[i];
-        bool idle = file && file->handle && !file->queue && !file->exclusive && file->shared == 0 &&
-                    file->writes == file->writes_synced;
-        if (idle && (!oldest || file->used < oldest->used)) {
-            oldest = file;
+/* One handle more may be held, at the cost of the file that was idle longest. One with unsynced
+ * writes is not closed, because its error would get lost: it is synced first, and whoever wants
+ * the handle waits. */
+static bool make_room(mr_log_driver *driver) {
+    if (driver->handles < MR_LOG_HANDLES_MAX) {
+        return true;
+    }
+    driver_file *unsynced = NULL;
+    for (driver_file *file = driver->oldest; file; file = file->newer) {
+        if (file->queue || file->exclusive || file->shared > 0) {
+            continue;
         }
+        if (file->failed || file->writes == file->writes_synced) {
+            close_handle(driver, file);
+            return true;
+        }
+        unsynced = unsynced ? unsynced : file;
     }
-    if (oldest) {
-        close_handle(driver, oldest);
+    if (unsynced && driver->rooms_coming <= driver->waiting_count) {
+        op *sync = mr_alloc(sizeof(*sync));
+        sync->effect.kind = MR_LOG_EFFECT_SYNC;
+        submit(driver, unsynced, sync, false)->makes_room = true;
+        driver->rooms_coming++;
     }
+    return false;
+}
+
+static void wait_for_room(mr_log_driver *driver, driver_file *file) {
+    file->waits = true;
+    file->waits_next = NULL;
+    if (driver->waiting) {
+        driver->waiting_last->waits_next = file;
+    } else {
+        driver->waiting = file;
+    }
+    driver->waiting_last = file;
+    driver->waiting_count++;
 }
 
 static void start_file(mr_log_driver *driver, driver_file *file) {
-    while (file->queue && !file->exclusive) {
+    while (file->queue && !file->exclusive && !file->waits) {
         mr_log_effect_kind kind = file->queue->effect.kind;
         bool alone = kind == MR_LOG_EFFECT_REMOVE || kind == MR_LOG_EFFECT_CLOSE;
         if (alone && file->shared > 0) {
             return;
         }
         if (kind == MR_LOG_EFFECT_CLOSE) {
+            (void)mr_map_remove(driver->files, key_of(&file->number));
             file_destroy(driver, file);
             return;
         }
-        bool opens = needs_handle(kind) && !file->handle;
-        bool exclusive = opens || alone || kind == MR_LOG_EFFECT_OPEN ||
-                         kind == MR_LOG_EFFECT_WRITE || kind == MR_LOG_EFFECT_ALLOCATE;
-        if ((opens || kind == MR_LOG_EFFECT_OPEN) && driver->handles >= HANDLES_MAX) {
-            close_one_idle(driver);
+        bool opens = !file->handle && (needs_handle(kind) || kind == MR_LOG_EFFECT_OPEN);
+        bool exclusive =
+            opens || alone || kind == MR_LOG_EFFECT_WRITE || kind == MR_LOG_EFFECT_ALLOCATE;
+        if (opens && !make_room(driver)) {
+            wait_for_room(driver, file);
+            return;
+        }
+        if (opens) {
+            hold(driver, file);
         }
         file->writes += kind == MR_LOG_EFFECT_WRITE;
         submit(driver, file, take_ops(file), exclusive);
@@ -300,24 +372,15 @@ static driver_file *file_of(mr_log_driver *driver, mr_log_effect *effect) {
     if (number == 0) {
         return NULL;
     }
-    if (number >= driver->files_count) {
-        size_t grown = driver->files_count ? driver->files_count : 64;
-        while (grown <= number) {
-            grown *= 2;
-        }
-        driver->files = mr_realloc(driver->files, grown * sizeof(*driver->files));
-        memset(driver->files + driver->files_count, 0,
-               (grown - driver->files_count) * sizeof(*driver->files));
-        driver->files_count = grown;
-    }
-    if (!driver->files[number]) {
+    driver_file *file = mr_map_get(driver->files, key_of(&number));
+    if (!file) {
         MR_ASSERT(effect->kind == MR_LOG_EFFECT_OPEN);
-        driver_file *file = mr_alloc(sizeof(*file));
+        file = mr_alloc(sizeof(*file));
         file->number = number;
         file->path = mr_strdup(effect->path);
-        driver->files[number] = file;
+        (void)mr_map_put(driver->files, key_of(&number), file);
     }
-    return driver->files[number];
+    return file;
 }
 
 static void touch(mr_log_driver *driver, driver_file *file) {
@@ -381,6 +444,17 @@ static void step_core(mr_log_driver *driver, mr_now now, const mr_log_event *eve
     mr_log_effects_clear(&driver->effects);
 }
 
+/* Those that wait go on in the order they came, before others take what got free. */
+static void start_waiting(mr_log_driver *driver) {
+    while (driver->waiting && make_room(driver)) {
+        driver_file *file = driver->waiting;
+        driver->waiting = file->waits_next;
+        driver->waiting_count--;
+        file->waits = false;
+        start_file(driver, file);
+    }
+}
+
 static void start_touched(mr_log_driver *driver) {
     for (size_t i = 0; i < driver->touched_count; i++) {
         driver->touched[i]->touched = false;
@@ -407,13 +481,14 @@ static void settle_file(mr_log_driver *driver, const driver_work *work) {
     driver_file *file = work->file;
     if (work->exclusive) {
         file->exclusive = false;
-        if (!file->handle && work->handle) {
-            driver->handles++;
-        }
         file->handle = work->handle;
+        if (file->holds && !file->handle) {
+            release(driver, file); /* it could not be opened */
+        }
     } else {
         file->shared--;
     }
+    driver->rooms_coming -= work->makes_room;
     for (const op *o = work->ops; o; o = o->next) {
         if (o->effect.kind == MR_LOG_EFFECT_SYNC && o->status == MR_OK) {
             file->writes_synced = work->writes;
@@ -463,6 +538,7 @@ bool mr_log_driver_step(mr_log_driver *driver, mr_now now) {
         step_core(driver, now, &(mr_log_event){.kind = MR_LOG_EVENT_TICK});
         did = true;
     }
+    start_waiting(driver);
     start_touched(driver);
     return did;
 }
@@ -501,16 +577,16 @@ void mr_log_driver_destroy(mr_log_driver *driver) {
         }
         mr_free(work);
     }
-    for (size_t i = 0; i < driver->files_count; i++) {
-        if (driver->files[i]) {
-            file_destroy(driver, driver->files[i]);
-        }
+    size_t cursor = 0;
+    void *file;
+    while (mr_map_next(driver->files, &cursor, NULL, &file)) {
+        file_destroy(driver, file);
     }
+    mr_map_destroy(driver->files);
     mr_log_effects_deinit(&driver->effects);
     mr_log_core_destroy(driver->core);
     mr_mailbox_destroy(driver->requests);
     mr_mailbox_destroy(driver->done);
     mr_free(driver->touched);
-    mr_free(driver->files);
     mr_free(driver);
 }

@@ -30,6 +30,8 @@
 /* Space kept allocated ahead in the files of decisions, positions and metadata, so that they can be
  * written on a full disk. */
 #define MR_RESERVE_BYTES MR_LIMIT(1048576, 16384)
+/* Files of the log open at once: half of the 1024 that a process may have unless told otherwise. */
+#define MR_LOG_HANDLES_MAX MR_LIMIT(512, 4)
 /* Partitions of one topic, topics of one data directory: tables of outside sizes stop here. */
 #define MR_PARTITIONS_MAX 1024
 #define MR_TOPICS_MAX 4096

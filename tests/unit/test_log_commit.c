@@ -422,6 +422,58 @@ static void topics_are_listed_by_name_and_made_once(void **state) {
     end(&f);
 }
 
+/* More files have unsynced markers than may be open: they are synced before their time. */
+static void the_files_open_at_once_are_bounded(void **state) {
+    (void)state;
+    enum { PARTITIONS = 5 * MR_LOG_WRITES_MAX * MR_LIMIT(16, 1) };
+    fixture f = begin();
+    assert_true(PARTITIONS > MR_LOG_HANDLES_MAX);
+    size_t most = 0;
+    mr_partition_id first = 0;
+    assert_int_equal(mr_log_world_topic(f.world, "wide", PARTITIONS, MR_TOPIC_USER, &first), MR_OK);
+    for (uint32_t at = 0; at < PARTITIONS; at += MR_LOG_WRITES_MAX) {
+        mr_log_write writes[MR_LOG_WRITES_MAX];
+        for (uint32_t i = 0; i < MR_LOG_WRITES_MAX; i++) {
+            writes[i] = (mr_log_write){.partition = first + at + i, .records = "k=v"};
+        }
+        assert_int_equal(mr_log_world_claim(f.world, &f.writer), MR_OK);
+        mr_log_request *commit =
+            mr_log_world_commit_begin(f.world, &f.writer, writes, MR_LOG_WRITES_MAX);
+        while (!mr_log_client_poll(mr_log_world_client(f.world))) {
+            mr_log_world_pump(f.world);
+            size_t handles = mr_sim_disk_handles(f.sim);
+            most = handles > most ? handles : most;
+        }
+        assert_int_equal(mr_log_world_commit_end(f.world, commit, writes), MR_OK);
+    }
+    assert_int_equal(most, MR_LOG_HANDLES_MAX);
+    for (uint32_t i = 0; i < PARTITIONS; i++) {
+        mr_buf out = {0};
+        assert_int_equal(mr_log_world_read(f.world, first + i, &out, NULL), MR_OK);
+        assert_string_equal(mr_buf_cstr(&out), "0:k=v");
+        assert_true(mr_sim_disk_handles(f.sim) <= MR_LOG_HANDLES_MAX);
+        mr_buf_deinit(&out);
+    }
+    end(&f);
+}
+
+static void a_failed_read_answers_with_its_place_and_harms_nothing(void **state) {
+    (void)state;
+    fixture f = begin();
+    assert_int_equal(put(&f, 0, "a=1"), MR_OK);
+    mr_sim_disk_set_faults(f.sim, &(mr_sim_faults){.read_fails_at = 1});
+    mr_buf out = {0};
+    mr_err err = {0};
+    assert_int_equal(mr_log_world_read(f.world, f.topic, &out, &err), MR_UNAVAILABLE);
+    assert_string_equal(err.message, "reading log/events-0/00000000000000000000.log at byte 0 for "
+                                     "offset 0: Input/output error");
+    assert_int_equal(mr_sim_disk_faults_fired(f.sim), 1);
+    assert_int_equal(put(&f, 0, "a=2"), MR_OK);
+    expect(&f, 0, "0:a=1 2:a=2");
+    mr_buf_deinit(&out);
+    end(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(committed_records_are_read_in_order),
@@ -439,6 +491,8 @@ int main(void) {
         cmocka_unit_test(a_purge_removes_whole_segments_and_survives_a_restart),
         cmocka_unit_test(decisions_go_when_their_markers_are_synced),
         cmocka_unit_test(a_failed_sync_stops_the_log_and_loses_nothing),
+        cmocka_unit_test(a_failed_read_answers_with_its_place_and_harms_nothing),
+        cmocka_unit_test(the_files_open_at_once_are_bounded),
         cmocka_unit_test(a_full_disk_says_so_and_goes_on_with_space),
         cmocka_unit_test(a_deleted_topic_can_be_made_anew_and_is_empty),
         cmocka_unit_test(topics_are_listed_by_name_and_made_once),
