@@ -10,6 +10,7 @@ void mr_board_init(mr_board *board, mr_run_until until, uint32_t sources_count) 
     memset(board, 0, sizeof *board);
     board->until = until;
     board->sources_count = sources_count;
+    atomic_init(&board->furthest_ms, INT64_MIN);
     board->source_done = mr_alloc_array(sources_count + 1, sizeof *board->source_done);
     board->source_resting = mr_alloc_array(sources_count + 1, sizeof *board->source_resting);
     for (uint32_t i = 0; i < sources_count; i++) {

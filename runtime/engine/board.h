@@ -1,6 +1,6 @@
 /* runtime/engine/board.h - what workers and the control loop tell each other: counters and flags,
- * atomics only. Nothing on it decides what a task writes, except `source_done` and
- * `source_resting`, which a task turns into a mark before it obeys. Thread: any. */
+ * atomics only. Nothing on it decides what a task writes, except `source_done`, `source_resting`
+ * and `furthest_ms`, which a task turns into a mark before it obeys. Thread: any. */
 #pragma once
 
 #include <stdatomic.h>
@@ -28,6 +28,9 @@ typedef struct mr_board {
     atomic_bool *source_done;
     atomic_bool *source_resting;
     uint32_t sources_count;
+    /* The greatest time that a task has taken from a named topic; INT64_MIN: none. It says only how
+     * long marks about silence are still worth writing. */
+    _Atomic int64_t furthest_ms;
     /* counters for progress and summary */
     _Atomic uint64_t records_in, records_out, records_late, records_failed, records_dropped,
         source_records, sink_rows;

@@ -126,6 +126,7 @@ void mr_task_seal(mr_member *member, mr_commit *commit, mr_now now) {
     }
     seal_marks(task, commit, now);
     seal_positions(task, commit, now);
+    mr_task_time_tell(task);
     task->taken = false;
     task->sealed = true;
 }

@@ -182,6 +182,9 @@ int64_t mr_task_head_time(task_input *input); /* by which the head is ordered am
 /* Takes the head's time into its sub-stream and the minimum. */
 void mr_task_time_move(mr_task *task, task_input *input);
 void mr_task_time_minimum(mr_task *task);
+/* Tells the board how far this task's named topics have got: at each commit, and when all are
+ * silent. */
+void mr_task_time_tell(const mr_task *task);
 /* The next mark of the log, if it is due at the present cursors; applied. */
 bool mr_task_mark_replay(mr_task *task);
 /* Whether the next mark is to be obeyed is not known before more was read: nothing may be taken. */

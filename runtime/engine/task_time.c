@@ -14,6 +14,7 @@ static const char *const mark_names[] = {
 /* Two time marks are at least this far apart, unless something is due. */
 #define MARK_INTERVAL_NS 100000000
 #define END_POLL_NS 5000000
+#define SETTLED_POLL_NS 1000000000 /* another task that goes on wakes nobody */
 
 /* ---- times ---- */
 
@@ -419,6 +420,32 @@ static bool all_silent(const mr_task *task, mr_now now) {
     return any;
 }
 
+void mr_task_time_tell(const mr_task *task) {
+    _Atomic int64_t *furthest_ms = &task->config.board->furthest_ms;
+    int64_t told_ms = atomic_load_explicit(furthest_ms, memory_order_relaxed);
+    for (uint32_t i = 0; i < task->inputs_count; i++) {
+        const task_input *input = &task->inputs[i];
+        if (input->plan->kind != MR_INPUT_STREAM) {
+            continue;
+        }
+        while (input->times_ms[0] > told_ms &&
+               !atomic_compare_exchange_weak(furthest_ms, &told_ms, input->times_ms[0])) {
+        }
+    }
+}
+
+/* Behind a repartition a window waits for every sender, and what is open there is not older than
+ * the furthest of them: as far as that, and what a window may last, the time of a silent one has to
+ * go. */
+static int64_t idle_end(const mr_task *task) {
+    int64_t settle_ms = task->sub->settle_ms;
+    int64_t furthest_ms = atomic_load(&task->config.board->furthest_ms);
+    if (settle_ms == 0 || furthest_ms < task->idle_base_ms) {
+        furthest_ms = task->idle_base_ms;
+    }
+    return furthest_ms > INT64_MAX - settle_ms ? INT64_MAX : furthest_ms + settle_ms;
+}
+
 /* When all are silent, time moves on by the wall time passed, as far as anything may still be open.
  */
 static mr_status mark_time(mr_task *task, mr_now now, bool *written, mr_failure *failure) {
@@ -435,12 +462,14 @@ static mr_status mark_time(mr_task *task, mr_now now, bool *written, mr_failure 
         }
         return MR_OK;
     }
+    mr_task_time_tell(task);
     if (task->all_silent_since_ns < 0) {
         task->all_silent_since_ns = now.mono_ns;
         task->idle_base_ms = task->idle_time_ms = task->min_ms;
     }
     int64_t passed_ms = (now.mono_ns - task->all_silent_since_ns) / 1000000;
-    passed_ms = passed_ms < task->sub->settle_ms ? passed_ms : task->sub->settle_ms;
+    int64_t end_ms = idle_end(task);
+    passed_ms = passed_ms < end_ms - task->idle_base_ms ? passed_ms : end_ms - task->idle_base_ms;
     int64_t time_ms = task->idle_base_ms + passed_ms;
     int64_t due_ms;
     mr_status status = mr_graph_next_due(task->graph, &due_ms, &task->err);
@@ -451,7 +480,7 @@ static mr_status mark_time(mr_task *task, mr_now now, bool *written, mr_failure 
     bool moved = time_ms - task->idle_time_ms >= task->sub->announce_step_ms &&
                  (time_ms - task->idle_time_ms) * 1000000 >= MARK_INTERVAL_NS;
     /* The last bit may be less than a step, and nothing moves on from there. */
-    bool settled = passed_ms == task->sub->settle_ms && time_ms > task->idle_time_ms;
+    bool settled = time_ms == end_ms && time_ms > task->idle_time_ms;
     if (due || moved || settled) {
         write_mark(task, MARK_TIME, 0, time_ms);
         task->idle_time_ms = time_ms;
@@ -477,10 +506,10 @@ static void plan_next_look(mr_task *task, mr_now now) {
             next_ns = look_ns;
         }
     }
-    if (task->all_silent_since_ns >= 0 &&
-        task->idle_time_ms - task->idle_base_ms < task->sub->settle_ms &&
-        now.mono_ns + MARK_INTERVAL_NS < next_ns) {
-        next_ns = now.mono_ns + MARK_INTERVAL_NS;
+    if (task->all_silent_since_ns >= 0 && task->sub->settle_ms > 0) {
+        bool settled = task->idle_time_ms >= idle_end(task);
+        int64_t pause_ns = settled ? SETTLED_POLL_NS : MARK_INTERVAL_NS;
+        next_ns = now.mono_ns + pause_ns < next_ns ? now.mono_ns + pause_ns : next_ns;
     }
     task->look_ns = next_ns;
 }

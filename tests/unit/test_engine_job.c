@@ -45,13 +45,15 @@ static int teardown(void **state) {
 
 /* ---- topics ---- */
 
-/* Appends records, "k=v k=v"; each call is a transaction, so that a marker stands behind it. */
-static void put(fixture *f, const char *topic, const char *records) {
+/* Appends records, "k=v k=v"; each call is a transaction, so that a marker stands behind it. The
+ * first one makes the topic with so many partitions. */
+static void put_in(fixture *f, const char *topic, int32_t partitions, int32_t partition,
+                   const char *records) {
     mr_log_world *log;
     assert_int_equal(mr_log_world_open(f->sim, 3, NULL, &log, NULL, &f->err), MR_OK);
     mr_log_writer writer = {.id = "writer"};
     mr_log_write write = {.records = records};
-    mr_status status = mr_log_world_topic(log, topic, 1, MR_TOPIC_USER, &write.partition);
+    mr_status status = mr_log_world_topic(log, topic, partitions, MR_TOPIC_USER, &write.partition);
     if (status == MR_EXISTS) {
         mr_log_request *request = mr_log_client_request(mr_log_world_client(log), MR_LOG_DESCRIBE);
         snprintf(request->topic, sizeof request->topic, "%s", topic);
@@ -60,9 +62,14 @@ static void put(fixture *f, const char *topic, const char *records) {
         mr_log_client_recycle(mr_log_world_client(log), request);
     }
     assert_int_equal(status, MR_OK);
+    write.partition += (mr_partition_id)partition;
     assert_int_equal(mr_log_world_claim(log, &writer), MR_OK);
     assert_int_equal(mr_log_world_commit(log, &writer, &write, 1), MR_OK);
     assert_int_equal(mr_log_world_close(log), MR_OK);
+}
+
+static void put(fixture *f, const char *topic, const char *records) {
+    put_in(f, topic, 1, 0, records);
 }
 
 /* A long key loses all but its first letters. */
@@ -560,6 +567,22 @@ static void an_input_new_to_a_task_meets_closed_windows(void **state) {
     assert_string_equal(records_of(f, "tardy"), "k={\"at\":2}");
 }
 
+/* ---- silence ---- */
+
+/* Two tasks send to one window; one of them fell silent long before the time that the other has
+ * reached. */
+static void a_silent_sender_moves_on_as_far_as_the_furthest_one_needs(void **state) {
+    fixture *f = *state;
+    put_in(f, "a", 2, 0, "={\"at\":1000,\"k\":\"x\"}");
+    put_in(f, "a", 2, 1, "={\"at\":30000,\"k\":\"y\"}");
+    run_until(f,
+              JOB_HEAD "pipelines:\n"
+                       "  p: {from: a, to: out, steps: [{rekey: value.k}, {count: {store: n, "
+                       "window: {tumbling: 1s, late: drop, emit: final}}}]}\n",
+              closed_two);
+    assert_string_equal(records_of(f, "out"), "x=1 y=1");
+}
+
 /* ---- lag ---- */
 
 static const char repartitioned_job[] =
@@ -675,6 +698,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_store_does_not_move_to_another_task, setup, teardown),
         cmocka_unit_test_setup_teardown(an_input_new_to_a_task_meets_closed_windows, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_silent_sender_moves_on_as_far_as_the_furthest_one_needs,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_sender_pauses_while_its_reader_is_too_far_behind, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_run_ends_though_a_record_waits_for_a_silent_repartition,
