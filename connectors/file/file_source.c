@@ -40,8 +40,10 @@ typedef struct file_source {
     uint64_t offset;
     uint64_t line;
     int open_line;
-    uint64_t head;
-    int head_known; /* the head covers HEAD_BYTES: it will not change */
+    uint64_t hashed;     /* the offset that the hashes were taken at */
+    uint64_t head, tail; /* of the bytes before it */
+    int head_known;      /* the head covers HEAD_BYTES: it will not change */
+    int rested;          /* the last read found the end: what comes now came since */
 
     int skipping; /* inside a line that is too long; long_line holds its beginning */
     uint8_t long_line[LONG_LINE_BYTES];
@@ -66,26 +68,30 @@ static mr_connector_result hash_range(file_source *source, uint64_t from, size_t
     return result;
 }
 
-static mr_connector_result hash_around(file_source *source, uint64_t offset, uint64_t *head,
-                                       uint64_t *tail, char *err, size_t err_bytes) {
-    size_t head_bytes = offset < HEAD_BYTES ? (size_t)offset : HEAD_BYTES;
-    size_t tail_bytes = offset < TAIL_BYTES ? (size_t)offset : TAIL_BYTES;
+static size_t smaller(uint64_t bytes, size_t limit) {
+    return bytes < limit ? (size_t)bytes : limit;
+}
+
+/* Takes the hashes anew at an offset; a head that is known stays what it was. */
+static mr_connector_result hash_before(file_source *source, uint64_t offset, char *err,
+                                       size_t err_bytes) {
+    size_t head_bytes = smaller(offset, HEAD_BYTES);
+    size_t tail_bytes = smaller(offset, TAIL_BYTES);
     mr_connector_result result = MR_CONNECTOR_OK;
     if (!source->head_known) {
         result = hash_range(source, 0, head_bytes, &source->head, err, err_bytes);
         source->head_known = result == MR_CONNECTOR_OK && head_bytes == HEAD_BYTES;
     }
-    *head = source->head;
     if (result == MR_CONNECTOR_OK) {
-        result = hash_range(source, offset - tail_bytes, tail_bytes, tail, err, err_bytes);
+        result = hash_range(source, offset - tail_bytes, tail_bytes, &source->tail, err, err_bytes);
     }
+    source->hashed = offset;
     return result;
 }
 
 static mr_connector_result write_position(file_source *source, char *out, char *err,
                                           size_t err_bytes) {
-    uint64_t head, tail;
-    mr_connector_result result = hash_around(source, source->offset, &head, &tail, err, err_bytes);
+    mr_connector_result result = hash_before(source, source->offset, err, err_bytes);
     if (result != MR_CONNECTOR_OK) {
         return result;
     }
@@ -96,8 +102,8 @@ static mr_connector_result write_position(file_source *source, char *out, char *
     mr_file_text_put_int(&text, "open", source->open_line);
     mr_file_text_put_hex(&text, "id", source->identity[0]);
     mr_file_text_put_hex(&text, "birth", source->identity[1]);
-    mr_file_text_put_hex(&text, "head", head);
-    mr_file_text_put_hex(&text, "tail", tail);
+    mr_file_text_put_hex(&text, "head", source->head);
+    mr_file_text_put_hex(&text, "tail", source->tail);
     if (!mr_file_text_end(&text)) {
         return mr_file_fail(MR_CONNECTOR_INVALID, err, err_bytes,
                             "%s: the path is too long for a position", source->path);
@@ -118,14 +124,14 @@ static mr_connector_result not_the_file(const file_source *source, const char *w
 static mr_connector_result resume(file_source *source, const char *position, uint64_t size_bytes,
                                   char *err, size_t err_bytes) {
     int64_t offset, line, open_line;
-    uint64_t id, birth, head_then, tail_then, head, tail;
+    uint64_t id, birth, head, tail;
     if (!mr_file_text_get_int(position, "offset", &offset) || offset < 0 ||
         !mr_file_text_get_int(position, "line", &line) || line < 0 ||
         !mr_file_text_get_int(position, "open", &open_line) ||
         !mr_file_text_get_hex(position, "id", &id) ||
         !mr_file_text_get_hex(position, "birth", &birth) ||
-        !mr_file_text_get_hex(position, "head", &head_then) ||
-        !mr_file_text_get_hex(position, "tail", &tail_then)) {
+        !mr_file_text_get_hex(position, "head", &head) ||
+        !mr_file_text_get_hex(position, "tail", &tail)) {
         return mr_file_fail(MR_CONNECTOR_INVALID, err, err_bytes,
                             "%s: the committed position is none of a file source: %s", source->path,
                             position);
@@ -135,12 +141,11 @@ static mr_connector_result resume(file_source *source, const char *position, uin
         return not_the_file(source, same_file ? "was truncated" : "was replaced by a shorter one",
                             (uint64_t)offset, err, err_bytes);
     }
-    mr_connector_result result =
-        hash_around(source, (uint64_t)offset, &head, &tail, err, err_bytes);
+    mr_connector_result result = hash_before(source, (uint64_t)offset, err, err_bytes);
     if (result != MR_CONNECTOR_OK) {
         return result;
     }
-    if (head != head_then || tail != tail_then) {
+    if (source->head != head || source->tail != tail) {
         return not_the_file(source, same_file ? "was rewritten" : "was replaced by another one",
                             (uint64_t)offset, err, err_bytes);
     }
@@ -163,7 +168,9 @@ static mr_connector_result open_file(file_source *source, const char *position, 
         result = host->info(host->self, source->path, &info, err, err_bytes);
     }
     if (result == MR_CONNECTOR_MISSING) {
-        return mr_file_fail(MR_CONNECTOR_INVALID, err, err_bytes, "%s: no such file", source->path);
+        return mr_file_fail(MR_CONNECTOR_INVALID, err, err_bytes,
+                            "%s: no such file (paths are relative to the job's file)",
+                            source->path);
     }
     if (result != MR_CONNECTOR_OK) {
         return result;
@@ -316,6 +323,24 @@ static int close_open_line(file_source *source) {
     return 1;
 }
 
+/* Are the bytes before the position still those that were read? */
+static mr_connector_result check_bytes(file_source *source, char *err, size_t err_bytes) {
+    if (source->hashed == 0) {
+        return MR_CONNECTOR_OK;
+    }
+    size_t tail_bytes = smaller(source->hashed, TAIL_BYTES);
+    uint64_t head = 0, tail = 0;
+    mr_connector_result result =
+        hash_range(source, 0, smaller(source->hashed, HEAD_BYTES), &head, err, err_bytes);
+    if (result == MR_CONNECTOR_OK) {
+        result = hash_range(source, source->hashed - tail_bytes, tail_bytes, &tail, err, err_bytes);
+    }
+    if (result == MR_CONNECTOR_OK && (head != source->head || tail != source->tail)) {
+        return not_the_file(source, "was rewritten", source->hashed, err, err_bytes);
+    }
+    return result;
+}
+
 /* At the end of the file: is it still the one that is being read? */
 static mr_connector_result check_same(file_source *source, char *err, size_t err_bytes) {
     mr_connector_file_info info = {0};
@@ -333,7 +358,7 @@ static mr_connector_result check_same(file_source *source, char *err, size_t err
     if (info.size_bytes < source->base + source->len) {
         return not_the_file(source, "was truncated", source->offset, err, err_bytes);
     }
-    return MR_CONNECTOR_OK;
+    return check_bytes(source, err, err_bytes);
 }
 
 /* Hands over the lines of the buffer, as far as it holds whole ones. */
@@ -396,13 +421,19 @@ mr_connector_result mr_file_source_read(void *self, mr_connector_read *read, cha
         memmove(source->data, source->data + source->at, source->len);
     }
     source->at = 0;
-    mr_connector_result result = read_lines(source, read, err, err_bytes);
+    /* A file rewritten meanwhile may have grown beyond what was read of it. */
+    mr_connector_result result =
+        source->rested ? check_same(source, err, err_bytes) : MR_CONNECTOR_OK;
+    if (result == MR_CONNECTOR_OK) {
+        result = read_lines(source, read, err, err_bytes);
+    }
     if (result == MR_CONNECTOR_OK) {
         result = write_position(source, read->position, err, err_bytes);
     }
     if (result != MR_CONNECTOR_OK) {
         return result;
     }
+    source->rested = source->records_count == 0;
     read->records = source->records;
     read->records_count = source->records_count;
     read->origin = source->path;

@@ -252,6 +252,21 @@ static void a_file_that_shrinks_while_it_is_read_stops_the_source(void **state) 
     end(&run);
 }
 
+static void a_file_rewritten_while_it_is_followed_stops_the_source(void **state) {
+    (void)state;
+    static const char *const contents[] = {"xx\nyy\n", "xx\nyy\nzzzzzzz\n", "aa\nbX\ncc\n"};
+    for (size_t i = 0; i < sizeof contents / sizeof contents[0]; i++) {
+        source_run run = begin("aa\nbb\n");
+        assert_int_equal(open_source(&run), MR_CONNECTOR_OK);
+        assert_string_equal(read_all(&run, 9, 64, WAIT_FOR_REST), "1:aa 2:bb");
+        assert_int_equal(read_once(&run, 9, 64, WAIT_FOR_REST), MR_CONNECTOR_END);
+        place_put(&run.place, "in/a.txt", contents[i]);
+        assert_int_equal(read_once(&run, 9, 64, WAIT_FOR_REST), MR_CONNECTOR_INVALID);
+        assert_non_null(strstr(run.place.err, "was rewritten since its first 6 bytes were read"));
+        end(&run);
+    }
+}
+
 static void it_cannot_leave_its_root(void **state) {
     (void)state;
     source_run run = begin("a\n");
@@ -284,6 +299,7 @@ int main(void) {
         cmocka_unit_test(another_file_of_that_name_is_refused_and_the_same_content_is_not),
         cmocka_unit_test(a_change_at_the_head_or_right_before_the_position_is_found),
         cmocka_unit_test(a_file_that_shrinks_while_it_is_read_stops_the_source),
+        cmocka_unit_test(a_file_rewritten_while_it_is_followed_stops_the_source),
         cmocka_unit_test(it_cannot_leave_its_root),
         cmocka_unit_test(a_foreign_position_is_refused),
     };
