@@ -55,6 +55,10 @@ mr_connector_result mr_file_chain_lock(const mr_connector_host *host, const char
     }
     mr_connector_result result = host->lock(host->self, lock_path, lock_out, err, err_bytes);
     free(lock_path);
+    if (result == MR_CONNECTOR_INVALID) {
+        return mr_file_wrap(result, err, err_bytes,
+                            "another sink, of this run or of another one, writes there");
+    }
     return result;
 }
 

@@ -22,6 +22,8 @@
  * A piece without rows is committed (its END counts) and gives no file.
  */
 #define OFFSET_DIGITS 20
+/* What a file system takes for one name. */
+#define NAME_BYTES_MAX 255
 
 typedef struct dir_sink {
     mr_file_sink sink; /* must be first */
@@ -126,8 +128,21 @@ static void visit_piece(void *arg, const char *name) {
 
 /* ---- open ---- */
 
+/* A chain file is durable before anything is committed, so output was taken away with it. */
+static mr_connector_result output_is_gone(const dir_sink *self, int64_t committed_end, char *err,
+                                          size_t err_bytes) {
+    return mr_file_fail(MR_CONNECTOR_INVALID, err, err_bytes,
+                        "directory '%s': what this sink wrote there up to offset %" PRId64
+                        " is gone, and the file %s with it: put it back, `millrace reset` the job, "
+                        "or give the sink another name",
+                        self->dir, committed_end, mr_file_path_base(self->chain_path));
+}
+
 static mr_connector_result check_output(const dir_sink *self, mr_file_chain_found found,
                                         int64_t committed_end, char *err, size_t err_bytes) {
+    if (found == MR_FILE_CHAIN_NONE && committed_end >= 0) {
+        return output_is_gone(self, committed_end, err, err_bytes);
+    }
     newest_piece newest = {self, -1};
     mr_connector_result result =
         self->host->list(self->host->self, self->dir, visit_piece, &newest, err, err_bytes);
@@ -175,13 +190,29 @@ static mr_connector_result find_place(dir_sink *self, const dir_intent *intent,
     return MR_CONNECTOR_OK;
 }
 
+/* A name that no file can have must not be found out about behind the commit of its range. */
+static mr_connector_result check_names(const dir_sink *self, char *err, size_t err_bytes) {
+    char *longest = piece_path(self, &(dir_intent){0});
+    if (longest == NULL) {
+        return out_of_memory(err, err_bytes);
+    }
+    size_t len = strlen(mr_file_path_base(longest));
+    free(longest);
+    return len <= NAME_BYTES_MAX
+               ? MR_CONNECTOR_OK
+               : mr_file_fail(MR_CONNECTOR_INVALID, err, err_bytes,
+                              "directory '%s': names of files with the topic's name in them would "
+                              "have %zu bytes, and %d is the most: use 'path', or a shorter topic",
+                              self->dir, len, NAME_BYTES_MAX);
+}
+
 static mr_connector_result enter_dir(dir_sink *self, const mr_file_sink_target *target,
                                      const char *intent_text, mr_connector_resume *resume,
                                      char *err, size_t err_bytes) {
     dir_intent intent = {.start = -1, .end = -1};
     mr_file_chain_found found = MR_FILE_CHAIN_NONE;
-    mr_connector_result result = MR_CONNECTOR_OK;
-    if (intent_text != NULL) {
+    mr_connector_result result = check_names(self, err, err_bytes);
+    if (result == MR_CONNECTOR_OK && intent_text != NULL) {
         result = parse_intent(self, intent_text, &intent, err, err_bytes);
     }
     if (result == MR_CONNECTOR_OK) {

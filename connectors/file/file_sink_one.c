@@ -1,6 +1,7 @@
 #include "connectors/file/file_plugin.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +12,10 @@
  *
  *   out/result.jsonl            made at open; cut to the committed length whenever it is opened
  *   out/.result.jsonl.chain     file_chain.h
- *   intent   {"path":"out/result.jsonl","end":99,"length":12345}
+ *   intent   {"path":"out/result.jsonl","end":99,"length":12345,"tail":".."}
  *
+ * tail is the hash of the last (at most 64) bytes of that length: a file that does not agree is
+ * somebody else's, and never cut.
  * The bytes up to the length are durable before the intent is committed, so the file never holds
  * less than what was committed; what it holds more is rows that are read and written again.
  */
@@ -31,8 +34,14 @@ static mr_connector_result out_of_memory(char *err, size_t err_bytes) {
     return mr_file_fail(MR_CONNECTOR_FAILED, err, err_bytes, "out of memory");
 }
 
-static mr_connector_result parse_intent(const one_sink *self, const char *text, int64_t *end,
-                                        uint64_t *length, char *err, size_t err_bytes) {
+typedef struct one_intent {
+    int64_t end;
+    uint64_t length;
+    uint64_t tail;
+} one_intent;
+
+static mr_connector_result parse_intent(const one_sink *self, const char *text, one_intent *out,
+                                        char *err, size_t err_bytes) {
     char path[MR_CONNECTOR_INTENT_BYTES_MAX];
     if (!mr_file_text_get_string(text, "path", path, sizeof path) ||
         strcmp(path, self->path) != 0) {
@@ -44,14 +53,21 @@ static mr_connector_result parse_intent(const one_sink *self, const char *text, 
             text, self->path);
     }
     int64_t bytes;
-    if (!mr_file_text_get_int(text, "end", end) || *end < 0 ||
-        !mr_file_text_get_int(text, "length", &bytes) || bytes < 0) {
+    if (!mr_file_text_get_int(text, "end", &out->end) || out->end < 0 ||
+        !mr_file_text_get_int(text, "length", &bytes) || bytes < 0 ||
+        !mr_file_text_get_hex(text, "tail", &out->tail)) {
         return mr_file_fail(MR_CONNECTOR_INVALID, err, err_bytes,
                             "%s: the committed intent is none of a file sink: %s", self->path,
                             text);
     }
-    *length = (uint64_t)bytes;
+    out->length = (uint64_t)bytes;
     return MR_CONNECTOR_OK;
+}
+
+static mr_connector_result hash_tail(one_sink *self, uint64_t length, uint64_t *tail, char *err,
+                                     size_t err_bytes) {
+    size_t len = length < MR_FILE_TAIL_BYTES ? (size_t)length : MR_FILE_TAIL_BYTES;
+    return mr_file_hash_range(self->host, self->file, length - len, len, tail, err, err_bytes);
 }
 
 /* ---- open ---- */
@@ -81,8 +97,34 @@ static mr_connector_result enter_chain(one_sink *self, const mr_connector_chain 
     return mr_file_chain_write(self->host, self->chain_path, chain, err, err_bytes);
 }
 
-/* Cuts away what was not committed. */
-static mr_connector_result cut_to(one_sink *self, uint64_t length, char *err, size_t err_bytes) {
+static mr_connector_result not_ours(const one_sink *self, const char *what, char *err,
+                                    size_t err_bytes) {
+    return mr_file_fail(MR_CONNECTOR_INVALID, err, err_bytes,
+                        "%s: %s: it was cut or replaced; put it back, or `millrace reset` the job",
+                        self->path, what);
+}
+
+/* Does the file begin with what was committed? */
+static mr_connector_result check_committed(one_sink *self, uint64_t size_bytes,
+                                           const one_intent *intent, char *err, size_t err_bytes) {
+    if (size_bytes < intent->length) {
+        char what[96];
+        snprintf(what, sizeof what, "the file has %llu bytes, but %llu were committed",
+                 (unsigned long long)size_bytes, (unsigned long long)intent->length);
+        return not_ours(self, what, err, err_bytes);
+    }
+    uint64_t tail = 0;
+    mr_connector_result result = hash_tail(self, intent->length, &tail, err, err_bytes);
+    if (result == MR_CONNECTOR_OK && tail != intent->tail) {
+        return not_ours(self, "the file holds something else than what was committed", err,
+                        err_bytes);
+    }
+    return result;
+}
+
+/* Cuts away what was not committed. intent: NULL: nothing was. */
+static mr_connector_result cut_to(one_sink *self, const one_intent *intent, char *err,
+                                  size_t err_bytes) {
     const mr_connector_host *host = self->host;
     mr_connector_file_info info = {0};
     mr_connector_result result =
@@ -90,31 +132,23 @@ static mr_connector_result cut_to(one_sink *self, uint64_t length, char *err, si
     if (result == MR_CONNECTOR_OK) {
         result = host->info(host->self, self->path, &info, err, err_bytes);
     }
-    if (result != MR_CONNECTOR_OK) {
-        return result;
+    if (result == MR_CONNECTOR_OK && intent != NULL) {
+        result = check_committed(self, info.size_bytes, intent, err, err_bytes);
+        self->length = intent->length;
     }
-    if (info.size_bytes < length) {
-        return mr_file_fail(MR_CONNECTOR_INVALID, err, err_bytes,
-                            "%s: the file has %llu bytes, but %llu were committed: it was cut or "
-                            "replaced; put it back, or `millrace reset` the job",
-                            self->path, (unsigned long long)info.size_bytes,
-                            (unsigned long long)length);
-    }
-    if (info.size_bytes > length) {
-        result = host->truncate(host->self, self->file, length, err, err_bytes);
+    if (result == MR_CONNECTOR_OK && info.size_bytes > self->length) {
+        result = host->truncate(host->self, self->file, self->length, err, err_bytes);
         if (result == MR_CONNECTOR_OK) {
             result = host->sync(host->self, self->file, err, err_bytes);
         }
     }
-    self->length = length;
     return result;
 }
 
 static mr_connector_result enter_file(one_sink *self, const mr_file_sink_target *target,
-                                      const char *intent, mr_connector_resume *resume, char *err,
-                                      size_t err_bytes) {
-    int64_t end = -1;
-    uint64_t length = 0;
+                                      const char *intent_text, mr_connector_resume *resume,
+                                      char *err, size_t err_bytes) {
+    one_intent intent = {.end = -1};
     char *parent = mr_file_path_parent(self->path);
     if (parent == NULL) {
         return out_of_memory(err, err_bytes);
@@ -127,8 +161,8 @@ static mr_connector_result enter_file(one_sink *self, const mr_file_sink_target 
                          "use 'dir'",
                          self->path, target->chain->topic, (int)target->chain->partitions);
     }
-    if (result == MR_CONNECTOR_OK && intent != NULL) {
-        result = parse_intent(self, intent, &end, &length, err, err_bytes);
+    if (result == MR_CONNECTOR_OK && intent_text != NULL) {
+        result = parse_intent(self, intent_text, &intent, err, err_bytes);
     }
     if (result == MR_CONNECTOR_OK) {
         result = mr_file_make_dirs(self->host, parent, err, err_bytes);
@@ -137,13 +171,13 @@ static mr_connector_result enter_file(one_sink *self, const mr_file_sink_target 
         result = enter_chain(self, target->chain, err, err_bytes);
     }
     if (result == MR_CONNECTOR_OK) {
-        result = cut_to(self, length, err, err_bytes);
+        result = cut_to(self, intent_text != NULL ? &intent : NULL, err, err_bytes);
     }
     /* The names of the file and of the chain, which may be younger than the last sync. */
     if (result == MR_CONNECTOR_OK) {
         result = self->host->sync_dir(self->host->self, parent, err, err_bytes);
     }
-    resume->next_offset = end + 1;
+    resume->next_offset = intent.end + 1;
     resume->publish_offset = -1;
     resume->piece_age_ms = MR_FILE_COMMIT_MS;
     free(parent);
@@ -184,24 +218,31 @@ static mr_connector_result one_write(mr_file_sink *sink, const mr_connector_row 
 static mr_connector_result one_prepare(mr_file_sink *sink, int64_t end_offset, char *intent,
                                        size_t intent_bytes, char *err, size_t err_bytes) {
     one_sink *self = (one_sink *)sink;
+    uint64_t tail = 0;
+    mr_connector_result result = hash_tail(self, self->length, &tail, err, err_bytes);
+    if (result == MR_CONNECTOR_OK) {
+        result = self->host->sync(self->host->self, self->file, err, err_bytes);
+    }
+    if (result != MR_CONNECTOR_OK) {
+        return mr_file_wrap(result, err, err_bytes, "%s", self->path);
+    }
     mr_file_text text = mr_file_text_begin(intent, intent_bytes);
     mr_file_text_put_string(&text, "path", self->path);
     mr_file_text_put_int(&text, "end", end_offset);
     mr_file_text_put_int(&text, "length", (int64_t)self->length);
+    mr_file_text_put_hex(&text, "tail", tail);
     if (!mr_file_text_end(&text)) {
         return mr_file_fail(MR_CONNECTOR_INVALID, err, err_bytes, "%s: the name is too long",
                             self->path);
     }
-    mr_connector_result result = self->host->sync(self->host->self, self->file, err, err_bytes);
-    return mr_file_wrap(result, err, err_bytes, "%s", self->path);
+    return MR_CONNECTOR_OK;
 }
 
 /* The commit itself published the rows: the length is what counts. */
 static mr_connector_result one_publish(mr_file_sink *sink, const char *intent, char *err,
                                        size_t err_bytes) {
-    int64_t end;
-    uint64_t length;
-    return parse_intent((one_sink *)sink, intent, &end, &length, err, err_bytes);
+    one_intent ignored;
+    return parse_intent((one_sink *)sink, intent, &ignored, err, err_bytes);
 }
 
 static uint64_t one_rows_left(const mr_file_sink *sink) {

@@ -20,7 +20,6 @@
  *   buffer    data[0..at) handed over, data[at..len) read; base is the file offset of data[0]
  */
 #define HEAD_BYTES 1024
-#define TAIL_BYTES 64
 /* What an error record holds of a line that is too long. */
 #define LONG_LINE_BYTES 4096
 
@@ -60,12 +59,7 @@ static const char continued[] =
 
 static mr_connector_result hash_range(file_source *source, uint64_t from, size_t len,
                                       uint64_t *hash, char *err, size_t err_bytes) {
-    uint8_t bytes[HEAD_BYTES];
-    size_t got = 0;
-    mr_connector_result result = source->host->pread(source->host->self, source->file, bytes, len,
-                                                     from, &got, err, err_bytes);
-    *hash = mr_file_hash(0, bytes, got);
-    return result;
+    return mr_file_hash_range(source->host, source->file, from, len, hash, err, err_bytes);
 }
 
 static size_t smaller(uint64_t bytes, size_t limit) {
@@ -76,7 +70,7 @@ static size_t smaller(uint64_t bytes, size_t limit) {
 static mr_connector_result hash_before(file_source *source, uint64_t offset, char *err,
                                        size_t err_bytes) {
     size_t head_bytes = smaller(offset, HEAD_BYTES);
-    size_t tail_bytes = smaller(offset, TAIL_BYTES);
+    size_t tail_bytes = smaller(offset, MR_FILE_TAIL_BYTES);
     mr_connector_result result = MR_CONNECTOR_OK;
     if (!source->head_known) {
         result = hash_range(source, 0, head_bytes, &source->head, err, err_bytes);
@@ -328,7 +322,7 @@ static mr_connector_result check_bytes(file_source *source, char *err, size_t er
     if (source->hashed == 0) {
         return MR_CONNECTOR_OK;
     }
-    size_t tail_bytes = smaller(source->hashed, TAIL_BYTES);
+    size_t tail_bytes = smaller(source->hashed, MR_FILE_TAIL_BYTES);
     uint64_t head = 0, tail = 0;
     mr_connector_result result =
         hash_range(source, 0, smaller(source->hashed, HEAD_BYTES), &head, err, err_bytes);

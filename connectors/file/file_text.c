@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_BYTES_MAX 1024
+
 /* ---- errors ---- */
 
 mr_connector_result mr_file_fail(mr_connector_result result, char *err, size_t err_bytes,
@@ -313,4 +315,16 @@ uint64_t mr_file_hash(uint64_t seed, const void *data, size_t len) {
         hash = (hash ^ at[i]) * UINT64_C(0x100000001b3);
     }
     return hash;
+}
+
+mr_connector_result mr_file_hash_range(const mr_connector_host *host, mr_connector_file *file,
+                                       uint64_t from, size_t len, uint64_t *hash, char *err,
+                                       size_t err_bytes) {
+    uint8_t bytes[HASH_BYTES_MAX];
+    size_t got = 0;
+    mr_connector_result result =
+        host->pread(host->self, file, bytes, len < sizeof bytes ? len : sizeof bytes, from, &got,
+                    err, err_bytes);
+    *hash = mr_file_hash(0, bytes, got);
+    return result;
 }

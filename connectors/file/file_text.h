@@ -64,3 +64,9 @@ int mr_file_text_get_string(const char *text, const char *name, char *out, size_
 
 /* FNV-1a, 64 bits: stored in positions, so it never changes. seed: a former result, 0 to begin. */
 uint64_t mr_file_hash(uint64_t seed, const void *data, size_t len);
+/* The bytes right before a position that say whose file it is. */
+#define MR_FILE_TAIL_BYTES 64
+/* Of len bytes, at most 1024, of a file; of fewer where it ends. */
+mr_connector_result mr_file_hash_range(const mr_connector_host *host, mr_connector_file *file,
+                                       uint64_t from, size_t len, uint64_t *hash, char *err,
+                                       size_t err_bytes);

@@ -48,6 +48,18 @@ static void close_sink(sink_run *run) {
     run->self = NULL;
 }
 
+static sink_run opened(const char *form, const char *path) {
+    sink_run run = begin(form, path);
+    must_open(&run);
+    return run;
+}
+
+/* As after a crash: what was not published is not. */
+static void reopen(sink_run *run) {
+    close_sink(run);
+    must_open(run);
+}
+
 static void end(sink_run *run) {
     close_sink(run);
     place_end(&run->place);
@@ -74,6 +86,16 @@ static void publish(sink_run *run) {
     }
 }
 
+static void commit_piece(sink_run *run, int64_t offset, const char *json, int64_t end_offset) {
+    row(run, offset, json);
+    commit(run, end_offset);
+}
+
+static void write_piece(sink_run *run, int64_t offset, const char *json, int64_t end_offset) {
+    commit_piece(run, offset, json, end_offset);
+    publish(run);
+}
+
 static mr_connector_result reset(sink_run *run, int64_t generation) {
     mr_connector_chain chain = run->place.chain;
     chain.generation = generation;
@@ -92,18 +114,14 @@ static void expect_refusal(sink_run *run, const char *why) {
 
 static void a_piece_has_the_offsets_it_covers_in_its_name(void **state) {
     (void)state;
-    sink_run run = begin("dir", "./out/");
-    must_open(&run);
+    sink_run run = opened("dir", "./out/");
     assert_int_equal(run.resume.next_offset, 0);
     assert_int_equal(run.resume.publish_offset, -1);
     row(&run, 5, "\"a\"");
-    row(&run, 7, "\"b\"");
-    commit(&run, 8);
+    commit_piece(&run, 7, "\"b\"", 8);
     assert_string_equal(place_names(&run.place), "out/.rows-0.tmp");
     publish(&run);
-    row(&run, 11, "\"c\"");
-    commit(&run, 11);
-    publish(&run);
+    write_piece(&run, 11, "\"c\"", 11);
     assert_string_equal(place_names(&run.place), A_TO_B " " C_ONLY);
     assert_string_equal(place_get(&run.place, A_TO_B), "\"a\"\n\"b\"\n");
     assert_string_equal(place_get(&run.place, C_ONLY), "\"c\"\n");
@@ -112,12 +130,10 @@ static void a_piece_has_the_offsets_it_covers_in_its_name(void **state) {
 
 static void a_piece_without_rows_moves_the_position_and_gives_no_file(void **state) {
     (void)state;
-    sink_run run = begin("dir", "out");
-    must_open(&run);
+    sink_run run = opened("dir", "out");
     commit(&run, 40);
     publish(&run);
-    close_sink(&run);
-    must_open(&run);
+    reopen(&run);
     assert_int_equal(run.resume.next_offset, 41);
     assert_int_equal(run.resume.publish_offset, -1);
     assert_string_equal(place_names(&run.place), "");
@@ -126,12 +142,9 @@ static void a_piece_without_rows_moves_the_position_and_gives_no_file(void **sta
 
 static void a_committed_piece_that_was_not_published_is_built_again(void **state) {
     (void)state;
-    sink_run run = begin("dir", "out");
-    must_open(&run);
-    row(&run, 5, "\"a\"");
-    commit(&run, 8);
-    close_sink(&run);
-    must_open(&run);
+    sink_run run = opened("dir", "out");
+    commit_piece(&run, 5, "\"a\"", 8);
+    reopen(&run);
     assert_string_equal(place_names(&run.place), "");
     assert_int_equal(run.resume.next_offset, 5);
     assert_int_equal(run.resume.publish_offset, 8);
@@ -139,8 +152,7 @@ static void a_committed_piece_that_was_not_published_is_built_again(void **state
     publish(&run);
     publish(&run); /* done before is done */
     assert_string_equal(place_get(&run.place, A_TO_B), "\"a\"\n");
-    close_sink(&run);
-    must_open(&run);
+    reopen(&run);
     assert_int_equal(run.resume.next_offset, 9);
     assert_int_equal(run.resume.publish_offset, -1);
     end(&run);
@@ -148,11 +160,9 @@ static void a_committed_piece_that_was_not_published_is_built_again(void **state
 
 static void rows_that_were_not_committed_are_gone_at_open(void **state) {
     (void)state;
-    sink_run run = begin("dir", "out");
-    must_open(&run);
+    sink_run run = opened("dir", "out");
     row(&run, 5, "\"a\"");
-    close_sink(&run);
-    must_open(&run);
+    reopen(&run);
     assert_string_equal(place_names(&run.place), "");
     assert_int_equal(run.resume.next_offset, 0);
     end(&run);
@@ -181,10 +191,9 @@ static void rotate_says_when_a_piece_is_full(void **state) {
 
 static void another_chain_is_refused_by_name(void **state) {
     (void)state;
-    sink_run run = begin("dir", "out");
-    must_open(&run);
+    sink_run run = opened("dir", "out");
     void *first = run.self;
-    expect_refusal(&run, "held");
+    expect_refusal(&run, "another sink, of this run or of another one, writes there: ");
     run.self = first;
     close_sink(&run);
     run.place.chain.log_id = "log-b";
@@ -215,14 +224,36 @@ static void files_of_somebody_else_are_never_mixed_in(void **state) {
 
 static void output_ahead_of_the_log_is_refused(void **state) {
     (void)state;
-    sink_run run = begin("dir", "out");
-    must_open(&run);
-    row(&run, 5, "\"a\"");
-    commit(&run, 8);
-    publish(&run);
+    sink_run run = opened("dir", "out");
+    write_piece(&run, 5, "\"a\"", 8);
     close_sink(&run);
     run.intent[0] = '\0'; /* an older copy of the data directory */
     expect_refusal(&run, "the log committed only up to -1");
+    end(&run);
+}
+
+static void output_that_was_taken_away_whole_is_told_and_not_begun_anew(void **state) {
+    (void)state;
+    sink_run run = opened("dir", "out");
+    write_piece(&run, 5, "\"a\"", 8);
+    close_sink(&run);
+    place_remove(&run.place, A_TO_B);
+    place_remove(&run.place, "out/.millrace-chain-rows-0");
+    expect_refusal(&run, "what this sink wrote there up to offset 8 is gone");
+    assert_string_equal(place_names(&run.place), "");
+    end(&run);
+}
+
+static void a_topic_too_long_for_names_of_files_is_refused_at_the_start(void **state) {
+    (void)state;
+    char topic[207];
+    memset(topic, 't', sizeof topic - 1);
+    topic[sizeof topic - 1] = '\0';
+    sink_run run = begin("dir", "out");
+    run.place.chain.topic = topic;
+    expect_refusal(&run, "would have 256 bytes, and 255 is the most");
+    topic[sizeof topic - 2] = '\0';
+    must_open(&run);
     end(&run);
 }
 
@@ -231,9 +262,7 @@ static void topics_and_partitions_with_look_alike_names_live_side_by_side(void *
     sink_run run = begin("dir", "out");
     run.place.chain.topic = "rows-1";
     must_open(&run);
-    row(&run, 0, "1");
-    commit(&run, 0);
-    publish(&run);
+    write_piece(&run, 0, "1", 0);
     close_sink(&run);
     run.place.chain.topic = "rows";
     run.place.chain.partition = 1;
@@ -252,9 +281,7 @@ static void reset_removes_the_files_of_older_generations_once(void **state) {
     sink_run run = begin("dir", "out");
     assert_int_equal(reset(&run, 2), MR_CONNECTOR_OK); /* nothing there yet */
     must_open(&run);
-    row(&run, 5, "\"a\"");
-    commit(&run, 8);
-    publish(&run);
+    write_piece(&run, 5, "\"a\"", 8);
     row(&run, 9, "\"b\"");
     close_sink(&run);
     place_put(&run.place, "out/notes.txt", "mine");
@@ -265,9 +292,7 @@ static void reset_removes_the_files_of_older_generations_once(void **state) {
     run.place.chain.generation = 2;
     run.intent[0] = '\0';
     must_open(&run);
-    row(&run, 70, "\"c\"");
-    commit(&run, 70);
-    publish(&run);
+    write_piece(&run, 70, "\"c\"", 70);
     close_sink(&run);
     assert_int_equal(reset(&run, 2), MR_CONNECTOR_OK); /* done before is done */
     assert_string_equal(place_names(&run.place),
@@ -279,28 +304,21 @@ static void reset_removes_the_files_of_older_generations_once(void **state) {
 
 static void one_file_is_made_at_start_and_holds_the_rows(void **state) {
     (void)state;
-    sink_run run = begin("path", "out/all.jsonl");
-    must_open(&run);
+    sink_run run = opened("path", "out/all.jsonl");
     assert_int_equal(run.resume.piece_age_ms, 1000);
     assert_string_equal(place_get(&run.place, "out/all.jsonl"), "");
     row(&run, 5, "\"a\"");
-    row(&run, 6, "\"b\"");
-    commit(&run, 6);
-    publish(&run);
+    write_piece(&run, 6, "\"b\"", 6);
     assert_string_equal(place_get(&run.place, "out/all.jsonl"), "\"a\"\n\"b\"\n");
     end(&run);
 }
 
 static void one_file_is_cut_to_what_was_committed(void **state) {
     (void)state;
-    sink_run run = begin("path", "all.jsonl");
-    must_open(&run);
-    row(&run, 5, "\"a\"");
-    commit(&run, 6);
-    publish(&run);
+    sink_run run = opened("path", "all.jsonl");
+    write_piece(&run, 5, "\"a\"", 6);
     row(&run, 7, "\"b\"");
-    close_sink(&run);
-    must_open(&run);
+    reopen(&run);
     assert_int_equal(run.resume.next_offset, 7);
     assert_int_equal(run.resume.publish_offset, -1);
     assert_string_equal(place_get(&run.place, "all.jsonl"), "\"a\"\n");
@@ -314,13 +332,22 @@ static void one_file_is_cut_to_what_was_committed(void **state) {
 
 static void one_file_that_lost_committed_bytes_is_refused(void **state) {
     (void)state;
-    sink_run run = begin("path", "all.jsonl");
-    must_open(&run);
-    row(&run, 5, "\"a\"");
-    commit(&run, 6);
+    sink_run run = opened("path", "all.jsonl");
+    commit_piece(&run, 5, "\"a\"", 6);
     close_sink(&run);
     place_put(&run.place, "all.jsonl", "\"a");
     expect_refusal(&run, "the file has 2 bytes, but 4 were committed");
+    end(&run);
+}
+
+static void one_file_that_was_replaced_by_a_longer_one_is_refused_and_not_cut(void **state) {
+    (void)state;
+    sink_run run = opened("path", "all.jsonl");
+    commit_piece(&run, 5, "\"a\"", 6);
+    close_sink(&run);
+    place_put(&run.place, "all.jsonl", "notes of somebody\n");
+    expect_refusal(&run, "the file holds something else than what was committed");
+    assert_string_equal(place_get(&run.place, "all.jsonl"), "notes of somebody\n");
     end(&run);
 }
 
@@ -341,8 +368,7 @@ static void one_file_is_emptied_by_reset(void **state) {
     assert_int_equal(reset(&run, 2), MR_CONNECTOR_OK);
     assert_string_equal(place_get(&run.place, "all.jsonl"), "(missing)");
     must_open(&run);
-    row(&run, 5, "\"a\"");
-    commit(&run, 6);
+    commit_piece(&run, 5, "\"a\"", 6);
     close_sink(&run);
     assert_int_equal(reset(&run, 1), MR_CONNECTOR_OK);
     assert_string_equal(place_get(&run.place, "all.jsonl"), "\"a\"\n");
@@ -360,10 +386,8 @@ static void one_file_is_emptied_by_reset(void **state) {
 
 static void a_sink_that_moved_is_refused(void **state) {
     (void)state;
-    sink_run run = begin("path", "all.jsonl");
-    must_open(&run);
-    row(&run, 5, "\"a\"");
-    commit(&run, 6);
+    sink_run run = opened("path", "all.jsonl");
+    commit_piece(&run, 5, "\"a\"", 6);
     close_sink(&run);
     run.settings[0] = (mr_connector_setting){"path", "other.jsonl"};
     expect_refusal(&run, "wrote somewhere else before");
@@ -400,11 +424,14 @@ int main(void) {
         cmocka_unit_test(another_chain_is_refused_by_name),
         cmocka_unit_test(files_of_somebody_else_are_never_mixed_in),
         cmocka_unit_test(output_ahead_of_the_log_is_refused),
+        cmocka_unit_test(output_that_was_taken_away_whole_is_told_and_not_begun_anew),
+        cmocka_unit_test(a_topic_too_long_for_names_of_files_is_refused_at_the_start),
         cmocka_unit_test(topics_and_partitions_with_look_alike_names_live_side_by_side),
         cmocka_unit_test(reset_removes_the_files_of_older_generations_once),
         cmocka_unit_test(one_file_is_made_at_start_and_holds_the_rows),
         cmocka_unit_test(one_file_is_cut_to_what_was_committed),
         cmocka_unit_test(one_file_that_lost_committed_bytes_is_refused),
+        cmocka_unit_test(one_file_that_was_replaced_by_a_longer_one_is_refused_and_not_cut),
         cmocka_unit_test(one_file_of_somebody_else_is_refused),
         cmocka_unit_test(one_file_is_emptied_by_reset),
         cmocka_unit_test(a_sink_that_moved_is_refused),
