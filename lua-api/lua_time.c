@@ -51,8 +51,8 @@ typedef struct parsed {
     int64_t year, month, day, day_of_year; /* day_of_year 0: not given */
     int64_t hour, minute, second, ms;
     int64_t zone_ms; /* ahead of UTC */
-    int64_t epoch_s;
-    bool has_epoch;
+    int64_t epoch_s; /* without its sign */
+    bool has_epoch, before_epoch;
 } parsed;
 
 /* min to max decimal digits. */
@@ -121,12 +121,10 @@ static bool read_zone(const char **at, int64_t *out) {
 }
 
 static bool read_epoch(const char **at, parsed *p) {
-    int64_t sign = **at == '-' ? -1 : 1;
-    *at += **at == '-';
     p->has_epoch = true;
-    bool read = read_digits(at, 1, 15, &p->epoch_s);
-    p->epoch_s *= sign;
-    return read;
+    p->before_epoch = **at == '-';
+    *at += p->before_epoch;
+    return read_digits(at, 1, 15, &p->epoch_s);
 }
 
 static bool read_field(lua_State *state, char letter, const char **at, parsed *p) {
@@ -163,7 +161,8 @@ static bool read_field(lua_State *state, char letter, const char **at, parsed *p
 
 static bool to_ms(const parsed *p, int64_t *out) {
     if (p->has_epoch) {
-        *out = p->epoch_s * 1000 + p->ms;
+        int64_t away_ms = p->epoch_s * 1000 + p->ms; /* "-1.5" is 1.5 s before */
+        *out = p->before_epoch ? -away_ms : away_ms;
         return true;
     }
     int64_t days;
@@ -248,9 +247,10 @@ static int time_floor(lua_State *state) {
     int64_t step = check_duration(state, 2);
     luaL_argcheck(state, step > 0, 2, "a duration above 0");
     int64_t rest = ts % step;
-    lua_pushinteger(
-        state,
-        rest == 0 ? ts : (lua_Integer)((uint64_t)(ts - rest) - (uint64_t)(rest < 0 ? step : 0)));
+    int64_t floor_ms;
+    bool beyond = __builtin_sub_overflow(ts - rest, rest < 0 ? step : 0, &floor_ms);
+    luaL_argcheck(state, !beyond, 1, "out of range");
+    lua_pushinteger(state, floor_ms);
     return 1;
 }
 

@@ -1,6 +1,7 @@
 mr_unit_test(lua_script mr_lua)
 mr_unit_test(lua_string mr_lua PkgConfig::LUA)
 mr_unit_test(lua_check mr_lua)
+mr_unit_test(lua_time mr_lua)
 mr_unit_test(lua_expr mr_lua)
 mr_unit_test(lua_docs mr_lua)
 get_filename_component(mr_lua_source_dir ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
