@@ -43,7 +43,8 @@ static mr_bytes bytes_of(const mr_lua_token *token) {
 }
 
 static mr_place place_of(const subject *s, mr_place inside) {
-    if (s->style == MR_TEXT_FOLDED || inside.line == 0) {
+    bool known = s->style == MR_TEXT_BLOCK || (s->style == MR_TEXT_PLAIN_LINE && inside.line == 1);
+    if (!known || inside.line == 0) { /* a quoted line may have `\n` in it */
         return s->place;
     }
     return (mr_place){s->place.line + inside.line - 1,
@@ -418,7 +419,8 @@ static bool check_text(void *self, const char *text, mr_code_use use, uint32_t s
     *form = MR_CODE_EXPRESSION;
     if (!mr_lua_vm_is_expression(checker->vm, text, &as_expression)) {
         *form = MR_CODE_BODY;
-        if (mr_lua_vm_load(checker->vm, text, MR_LUA_AS_BODY, 1, &as_body) != MR_OK) {
+        mr_lua_text body = {text, 1, false};
+        if (mr_lua_vm_load(checker->vm, body, MR_LUA_AS_BODY, &as_body) != MR_OK) {
             check_tokens(&s);
             report_neither(&s, as_expression.message, as_body.message);
             return false;
@@ -456,14 +458,15 @@ static void check_functions(void *self, const char *text, mr_place place, mr_tex
             define(checker, bytes_of(&scan->uses[i].name));
         }
     }
-    if (mr_lua_vm_load(checker->vm, text, MR_LUA_AS_BODY, 1, &err) != MR_OK) {
+    mr_lua_text body = {text, 1, false};
+    if (mr_lua_vm_load(checker->vm, body, MR_LUA_AS_BODY, &err) != MR_OK) {
         checker->functions_failed = true;
         check_tokens(&s);
         report_syntax(&s, scan, err.message);
     } else {
         lua_pop(checker->vm->state, 1);
         check_compiled(&s, MR_CODE_BODY);
-        if (!has_errors(&s) && mr_lua_vm_functions(checker->vm, text, 1, &err) != MR_OK) {
+        if (!has_errors(&s) && mr_lua_vm_functions(checker->vm, body, &err) != MR_OK) {
             uint32_t line;
             const char *what = without_place(&s, err.message, &line);
             mr_lua_token token = {.at = "", .place = {line, 1}};

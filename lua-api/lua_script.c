@@ -47,7 +47,8 @@ static mr_status load_code(mr_lua_vm *vm, const mr_code *code, mr_err *err) {
     mr_status status = refuse_writes(code->text, code->form, err);
     if (status == MR_OK) {
         mr_lua_wrap wrap = code->form == MR_CODE_EXPRESSION ? MR_LUA_AS_EXPRESSION : MR_LUA_AS_BODY;
-        status = mr_lua_vm_load(vm, code->text, wrap, code->place.line, err);
+        mr_lua_text text = {code->text, code->place.line, code->folded};
+        status = mr_lua_vm_load(vm, text, wrap, err);
     }
     return status == MR_OK ? status : mr_err_wrap(err, status, "%s", code->label);
 }
@@ -60,8 +61,9 @@ static mr_status build(const lua_script *script, mr_lua_vm **out, mr_err *err) {
         return status;
     }
     vm->job = plan->job;
-    status = mr_lua_vm_functions(vm, plan->functions != NULL ? plan->functions : "",
-                                 plan->functions_place.line, err);
+    mr_lua_text functions = {plan->functions != NULL ? plan->functions : "",
+                             plan->functions_place.line, plan->functions_folded};
+    status = mr_lua_vm_functions(vm, functions, err);
     if (status == MR_OK && !lua_checkstack(vm->state, (int)plan->codes_count + LUA_MINSTACK)) {
         status = mr_err_set(err, MR_INVALID, "%u texts do not fit into one Lua state",
                             plan->codes_count);
@@ -80,7 +82,8 @@ static mr_status build(const lua_script *script, mr_lua_vm **out, mr_err *err) {
 
 /* ---- messages: "<file>:<line>: <label>: <what>" ---- */
 
-/* Lua's messages begin with "<source>:<line>: " where it knew the line. */
+/* Lua's messages begin with "<source>:<line>: " where it knew the line; behind the line of a folded
+ * text stands one of no use. */
 static const char *split_place(const mr_lua_vm *vm, const char *message, uint32_t *line_out) {
     size_t len = strlen(vm->source);
     if (strncmp(message, vm->source, len) != 0 || message[len] != ':') {
@@ -90,6 +93,9 @@ static const char *split_place(const mr_lua_vm *vm, const char *message, uint32_
     uint32_t line = 0;
     while (*at >= '0' && *at <= '9' && line < 100000000) {
         line = line * 10 + (uint32_t)(*at++ - '0');
+    }
+    if (at[0] == ':' && at[1] != ' ') {
+        at += 1 + strspn(at + 1, "0123456789");
     }
     if (line == 0 || at[0] != ':' || at[1] != ' ') {
         return message;

@@ -214,6 +214,7 @@ typedef struct chunk_reader {
     mr_bytes parts[3];
     int part;
     uint32_t lines_left;
+    char name[LUA_IDSIZE];
 } chunk_reader;
 
 static const char *read_chunk(lua_State *state, void *arg, size_t *size) {
@@ -238,11 +239,14 @@ static const char *read_chunk(lua_State *state, void *arg, size_t *size) {
     return NULL;
 }
 
+/* Empty lines in front of the text, so that Lua counts as the file does. */
+static uint32_t lines_before(mr_lua_text text) {
+    return text.line > 0 && !text.folded ? text.line - 1 : 0;
+}
+
 static int load_protected(lua_State *state) {
     chunk_reader *reader = lua_touserdata(state, 1);
-    char name[LUA_IDSIZE + 1];
-    (void)snprintf(name, sizeof name, "@%s", mr_lua_vm_of(state)->source);
-    if (lua_load(state, read_chunk, reader, name, "t") != LUA_OK) {
+    if (lua_load(state, read_chunk, reader, reader->name, "t") != LUA_OK) {
         return lua_error(state);
     }
     mr_lua_push_slot(state, MR_LUA_SLOT_ENV);
@@ -269,16 +273,20 @@ static mr_bytes without_tail(const char *text) {
     }
 }
 
-mr_status mr_lua_vm_load(mr_lua_vm *vm, const char *text, mr_lua_wrap wrap, uint32_t line,
-                         mr_err *err) {
+mr_status mr_lua_vm_load(mr_lua_vm *vm, mr_lua_text text, mr_lua_wrap wrap, mr_err *err) {
     static const char *const before[] = {"", "return (", "return "};
     static const char *const behind[] = {"", ")", ""};
     chunk_reader reader = {
         .parts = {mr_bytes_text(before[wrap]),
-                  wrap == MR_LUA_AS_EXPRESSION ? without_tail(text) : mr_bytes_text(text),
+                  wrap == MR_LUA_AS_EXPRESSION ? without_tail(text.text) : mr_bytes_text(text.text),
                   mr_bytes_text(behind[wrap])},
-        .lines_left = line > 0 ? line - 1 : 0,
+        .lines_left = lines_before(text),
     };
+    if (text.folded) {
+        (void)snprintf(reader.name, sizeof reader.name, "=%s:%u", vm->source, text.line);
+    } else {
+        (void)snprintf(reader.name, sizeof reader.name, "=%s", vm->source);
+    }
     lua_State *state = vm->state;
     lua_pushcfunction(state, load_protected);
     lua_pushlightuserdata(state, &reader);
@@ -292,11 +300,11 @@ mr_status mr_lua_vm_load(mr_lua_vm *vm, const char *text, mr_lua_wrap wrap, uint
 }
 
 bool mr_lua_vm_is_expression(mr_lua_vm *vm, const char *text, mr_err *err) {
-    if (mr_lua_vm_load(vm, text, MR_LUA_AS_RETURN, 1, err) != MR_OK) {
+    if (mr_lua_vm_load(vm, (mr_lua_text){text, 1, false}, MR_LUA_AS_RETURN, err) != MR_OK) {
         return false;
     }
     lua_pop(vm->state, 1);
-    if (mr_lua_vm_load(vm, text, MR_LUA_AS_EXPRESSION, 1, err) != MR_OK) {
+    if (mr_lua_vm_load(vm, (mr_lua_text){text, 1, false}, MR_LUA_AS_EXPRESSION, err) != MR_OK) {
         return false;
     }
     lua_pop(vm->state, 1);
@@ -308,9 +316,9 @@ static int freeze_protected(lua_State *state) {
     return 0;
 }
 
-mr_status mr_lua_vm_functions(mr_lua_vm *vm, const char *text, uint32_t line, mr_err *err) {
+mr_status mr_lua_vm_functions(mr_lua_vm *vm, mr_lua_text text, mr_err *err) {
     lua_State *state = vm->state;
-    mr_status status = mr_lua_vm_load(vm, text, MR_LUA_AS_BODY, line, err);
+    mr_status status = mr_lua_vm_load(vm, text, MR_LUA_AS_BODY, err);
     if (status != MR_OK) {
         return status;
     }
@@ -319,10 +327,10 @@ mr_status mr_lua_vm_functions(mr_lua_vm *vm, const char *text, uint32_t line, mr
     vm->scope = NULL;
     int result = lua_pcall(state, 0, 0, 0);
     if (result == LUA_OK) {
-        mr_lua_scan *scan = mr_lua_scan_create(text, MR_LUA_SCAN_BODY);
+        mr_lua_scan *scan = mr_lua_scan_create(text.text, MR_LUA_SCAN_BODY);
         for (size_t i = 0; i < scan->functions_count; i++) {
-            scan->functions[i].line_first += line > 0 ? line - 1 : 0;
-            scan->functions[i].line_last += line > 0 ? line - 1 : 0;
+            scan->functions[i].line_first += lines_before(text);
+            scan->functions[i].line_last += lines_before(text);
         }
         lua_pushcfunction(state, freeze_protected);
         lua_pushlightuserdata(state, scan);

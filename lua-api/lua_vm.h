@@ -71,13 +71,14 @@ typedef struct mr_lua_vm {
     uint64_t generation;
     mr_scope *scope; /* NULL outside calls */
     bool value_writable;
+    lua_CFunction stock_tonumber;
     unsigned names_set; /* bit n: scope name n was put into the environment by this call */
     mr_lua_document documents[MR_LUA_DOCUMENTS];
-    const char *job;         /* borrowed from the plan */
-    mr_json_parser *parser;  /* of json.decode: checks a text, keeps nothing */
-    mr_buf out;              /* encoded JSON */
-    mr_buf scratch;          /* one unescaped or padded text */
-    char source[LUA_IDSIZE]; /* the file as Lua's messages name it */
+    const char *job;        /* borrowed from the plan */
+    mr_json_parser *parser; /* of json.decode: checks a text, keeps nothing */
+    mr_buf out;             /* encoded JSON */
+    mr_buf scratch;         /* one unescaped or padded text */
+    char source[41];        /* the file as Lua's messages name it; with a line it fits LUA_IDSIZE */
 } mr_lua_vm;
 
 /* MR_INVALID: not even the sandbox fits into the memory limit. */
@@ -88,17 +89,23 @@ static inline mr_lua_vm *mr_lua_vm_of(lua_State *state) {
     return *(mr_lua_vm **)lua_getextraspace(state);
 }
 
-/* Compiles a text and leaves the function on the stack; its lines are counted from `line`.
- * MR_INVALID: Lua's message in err, nothing on the stack. */
+/* A text and where it stands. Lua's messages begin with "<source>:<line>: ", those of a folded text
+ * with "<source>:<line of the text>:<line in it>: ". */
+typedef struct mr_lua_text {
+    const char *text;
+    uint32_t line; /* of its first line in the file */
+    bool folded;   /* its further lines are none of the file's */
+} mr_lua_text;
+
+/* Compiles a text and leaves the function on the stack. MR_INVALID: Lua's message in err, nothing
+ * on the stack. */
 typedef enum mr_lua_wrap { MR_LUA_AS_BODY, MR_LUA_AS_EXPRESSION, MR_LUA_AS_RETURN } mr_lua_wrap;
-mr_status mr_lua_vm_load(mr_lua_vm *vm, const char *text, mr_lua_wrap wrap, uint32_t line,
-                         mr_err *err) MR_CHECKED;
+mr_status mr_lua_vm_load(mr_lua_vm *vm, mr_lua_text text, mr_lua_wrap wrap, mr_err *err) MR_CHECKED;
 /* An expression is one value: `return (text)` compiles, and so does `return text`. */
 bool mr_lua_vm_is_expression(mr_lua_vm *vm, const char *text, mr_err *err);
 /* Compiles and runs the `functions` block, then freezes what it left. MR_INVALID: message with
  * line. */
-mr_status mr_lua_vm_functions(mr_lua_vm *vm, const char *text, uint32_t line,
-                              mr_err *err) MR_CHECKED;
+mr_status mr_lua_vm_functions(mr_lua_vm *vm, mr_lua_text text, mr_err *err) MR_CHECKED;
 
 /* A new call: generation, budget. After it: mr_lua_vm_end forgets the decoded scope names. */
 void mr_lua_vm_begin(mr_lua_vm *vm, mr_scope *scope);

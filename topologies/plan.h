@@ -137,6 +137,7 @@ typedef struct mr_code {
     mr_code_use use;
     mr_code_form form;
     mr_place place; /* where the text's first line stands in the file */
+    bool folded;    /* its further lines, if it has some, are none of the file's */
     const char *text;
     const char *label;     /* "by_origin/aggregate.fields.delay" */
     const mr_expr *native; /* NULL: only Lua can */
@@ -384,6 +385,7 @@ typedef struct mr_plan {
     const char *file;         /* as given on the command line, for messages */
     const char *functions;    /* Lua text, "" when none */
     mr_place functions_place; /* of its first line */
+    bool functions_folded;    /* as mr_code.folded */
     const mr_plan_stream *streams;
     uint32_t streams_count;
     const mr_code *codes;

@@ -321,6 +321,7 @@ mr_plan *mr_plan_build(mr_topology *topology, mr_diagnostics *diagnostics) {
     plan->file = topology->file;
     plan->functions = topology->functions;
     plan->functions_place = topology->functions_place;
+    plan->functions_folded = topology->functions_folded;
     plan->codes = topology->codes;
     plan->codes_count = topology->codes_count;
     mr_build b = {

@@ -50,6 +50,7 @@ static void check_functions(mr_check *check, const mr_yaml_node *root) {
     bool one_line = node->end.line == node->place.line;
     topology->functions = text;
     topology->functions_place = block || one_line ? node->text_place : node->place;
+    topology->functions_folded = !block;
     const mr_code_checker *checker = check->catalog->checker;
     checker->functions(checker->self, text, topology->functions_place,
                        block      ? MR_TEXT_BLOCK

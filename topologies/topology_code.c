@@ -35,6 +35,7 @@ static const mr_code *compile(mr_check *check, const char *text, mr_code_use use
                       .use = use,
                       .form = form,
                       .place = place,
+                      .folded = style != MR_TEXT_BLOCK,
                       .text = text,
                       .label = label};
     if (form == MR_CODE_EXPRESSION) {

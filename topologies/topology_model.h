@@ -91,6 +91,7 @@ struct mr_topology {
     const char *file;
     const char *functions;
     mr_place functions_place;
+    bool functions_folded;
     mr_policy on_error; /* the job's */
     mr_topology_type *types;
     uint32_t types_count;

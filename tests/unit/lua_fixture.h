@@ -29,6 +29,7 @@ typedef struct lua_case {
     mr_window_bounds window;
     mr_lua_limits limits;
     uint32_t line; /* 0: 1 */
+    bool folded;   /* text and functions */
 } lua_case;
 
 typedef struct lua_fixture {
@@ -50,12 +51,14 @@ static inline mr_status lua_fixture_open(lua_fixture *f, const lua_case *c, mr_e
                         .use = c->use,
                         .form = c->form,
                         .place = {c->line == 0 ? 1 : c->line, 1},
+                        .folded = c->folded,
                         .text = c->text,
                         .label = "step"};
     f->plan = (mr_plan){.job = "job",
                         .file = "dir/job.yaml",
                         .functions = c->functions == NULL ? "" : c->functions,
                         .functions_place = {100, 1},
+                        .functions_folded = c->folded,
                         .codes = &f->code,
                         .codes_count = 1};
     f->factory = mr_lua_factory_create(&c->limits);

@@ -65,7 +65,7 @@ static void expect(check_case c, const char *expected) {
 }
 
 static void says(const char *text, const char *expected) {
-    expect((check_case){.text = text, .scope = MR_SCOPE_RECORD}, expected);
+    expect((check_case){.text = text, .scope = MR_SCOPE_RECORD, .style = MR_TEXT_BLOCK}, expected);
 }
 
 static void lua_decides_what_a_text_is(void **state) {
@@ -86,6 +86,10 @@ static void syntax_errors_stand_at_their_token(void **state) {
     says("value.a >", "10:14: error E401: unexpected symbol near <eof>");
     says("local a = 1\nlocal b = = 2\nreturn a", "11:15: error E407: unexpected symbol near '='");
     says("if value.a then return 1", "10:29: error E401: 'end' expected near <eof>");
+    /* A line in quotes with \n in it, and folded lines: they are none of the file's. */
+    expect((check_case){.text = "return 1 +\n +"}, "10:5: error E401: unexpected symbol near '+'");
+    expect((check_case){.text = "return 1 +\n +", .style = MR_TEXT_FOLDED},
+           "10:5: error E401: unexpected symbol near '+'");
     says("return 'open", "10:12: error E401: unfinished string near <eof>");
 }
 

@@ -318,6 +318,27 @@ static void error_lines_are_the_file_s_lines(void **state) {
     lua_expect(c, "1");
 }
 
+/* Folded texts and quoted ones with \n have lines that are none of the file's: their place is the
+ * place of all. */
+static void errors_in_a_folded_text_stand_at_its_place(void **state) {
+    (void)state;
+    lua_case c = {.text = "local a = 1\nlocal b = value.a + 1\nreturn b",
+                  .functions = "\nfunction bad(x)\n  return x.y.z\nend",
+                  .use = MR_CODE_MAP,
+                  .form = MR_CODE_BODY,
+                  .value = "{}",
+                  .line = 14,
+                  .folded = true};
+    lua_expect(c,
+               "dir/job.yaml:14: step: attempt to perform arithmetic on a nil value (field 'a')");
+    c.text = "\nreturn bad(value)";
+    lua_expect(c, "dir/job.yaml:100: step: attempt to index a nil value (field 'y')");
+    c.text = "\nerror('no place', 0)";
+    lua_expect(c, "dir/job.yaml:14: step: no place");
+    c.text = "\nwhile true do end";
+    lua_expect(c, "dir/job.yaml:14: step: more than 10000000 steps in one call");
+}
+
 /* ---- what outlives a call ---- */
 
 static void globals_and_what_they_hold_are_read_only(void **state) {
@@ -602,6 +623,7 @@ int main(void) {
         cmocka_unit_test(flat_map_gives_items),
         cmocka_unit_test(the_record_s_context_is_in_scope),
         cmocka_unit_test(error_lines_are_the_file_s_lines),
+        cmocka_unit_test(errors_in_a_folded_text_stand_at_its_place),
         cmocka_unit_test(globals_and_what_they_hold_are_read_only),
         cmocka_unit_test(closures_that_remember_are_refused_at_load),
         cmocka_unit_test(classes_work_though_they_are_frozen),
