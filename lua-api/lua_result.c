@@ -1,5 +1,7 @@
 #include "lua-api/lua_result.h"
 
+#include <math.h>
+
 #include "lua-api/lua_encode.h"
 #include "lua-api/lua_order.h"
 #include "lua-api/lua_value.h"
@@ -13,6 +15,10 @@ static mr_bytes copy_text(lua_State *state, int index, mr_arena *arena) {
     return mr_arena_copy(arena, mr_bytes_of(text, len));
 }
 
+static bool is_finite_number(lua_State *state, int index) {
+    return lua_type(state, index) == LUA_TNUMBER && isfinite(lua_tonumber(state, index));
+}
+
 /* May throw: tables are encoded, some values are none. */
 static mr_datum take(lua_State *state, int index, mr_arena *arena) {
     mr_datum out = MR_DATUM_OF_NIL;
@@ -23,6 +29,9 @@ static mr_datum take(lua_State *state, int index, mr_arena *arena) {
         out = mr_datum_bool(lua_toboolean(state, index));
         break;
     case LUA_TNUMBER:
+        if (!is_finite_number(state, index)) {
+            luaL_error(state, "NaN and infinity are no values of a record");
+        }
         out = lua_isinteger(state, index) ? mr_datum_int(lua_tointeger(state, index))
                                           : mr_datum_float(lua_tonumber(state, index));
         break;
@@ -80,7 +89,7 @@ mr_status mr_lua_result_datum(mr_lua_vm *vm, mr_code_use use, mr_arena *arena, m
     int type = lua_type(state, -1);
     if (use == MR_CODE_CONDITION || type == LUA_TBOOLEAN) {
         *out = mr_datum_bool(lua_toboolean(state, -1));
-    } else if (type == LUA_TNIL || type == LUA_TNUMBER || type == LUA_TSTRING) {
+    } else if (type == LUA_TNIL || type == LUA_TSTRING || is_finite_number(state, -1)) {
         *out = take(state, -1, arena);
     } else {
         taking t = {.arena = arena};

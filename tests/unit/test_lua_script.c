@@ -173,6 +173,12 @@ static void what_is_no_json_is_an_error_of_the_step(void **state) {
               "dir/job.yaml:1: step: NaN and infinity cannot be written as JSON (field 'x')");
     lua_gives("{f = tostring}", NULL,
               "dir/job.yaml:1: step: a function cannot be written as JSON (field 'f')");
+    static const char *const not_finite =
+        "dir/job.yaml:1: step: NaN and infinity are no values of a record";
+    lua_gives("1 / 0", NULL, not_finite);
+    lua_gives("0 / 0", NULL, not_finite);
+    lua_expect((lua_case){.text = "{{key = -1 / 0}}", .use = MR_CODE_FLAT_MAP}, not_finite);
+    lua_expect((lua_case){.text = "1 / 0", .use = MR_CODE_CONDITION}, "true");
     lua_gives("tostring", NULL, "dir/job.yaml:1: step: a function is no value: call it");
     lua_gives(
         "{s = '\\xff'}", NULL,
