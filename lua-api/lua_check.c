@@ -232,6 +232,7 @@ static void check_read(const subject *s, const mr_lua_use *use) {
 }
 
 static const char *const equals_hint = "`=` assigns, `==` compares";
+static const char *const step_hint = "Lua writes x = x + 1";
 
 static void check_write(const subject *s, const mr_lua_use *use, const mr_lua_scan *scan) {
     if (s->is_functions && use->depth == 0) {
@@ -311,9 +312,12 @@ static const char *trap_hint(const mr_lua_token *stop, const char *text) {
         return "Lua writes `a and b or c`, or if ... then ... else ... end";
     }
     if (stop->len == 1 && strchr("+-*/%", *stop->at) != NULL && stop->at[1] == '=') {
-        return "Lua writes x = x + 1";
+        return step_hint;
     }
-    return mr_lua_token_is(stop, "=") ? equals_hint : NULL;
+    if (!mr_lua_token_is(stop, "=")) {
+        return NULL;
+    }
+    return before != '\0' && strchr("+-*/%", before) != NULL ? step_hint : equals_hint;
 }
 
 /* Lua's message without its "<source>:<line>: "; *line_out: counted from the text's first line. */

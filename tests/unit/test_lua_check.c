@@ -282,6 +282,7 @@ static void hints_say_what_would_be_right(void **state) {
         {"n = 3", "`=` assigns, `==` compares"},
         {"n = 3 return 1", "declare it with `local`; memory between records is a store"},
         {"local n = 1 n += 1 return n", "Lua writes x = x + 1"},
+        {"value.n -= 1 return value", "Lua writes x = x + 1"},
         {"is_big", "functions are called: is_valid(value)"},
         {"if value.a then return 1 end", "end it with `return`, and both branches of an `if`"},
         {"print(value)", "peek at a stream with `consume`"},
