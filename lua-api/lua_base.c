@@ -63,6 +63,14 @@ static int base_tostring(lua_State *state) {
     return 1;
 }
 
+/* The stock one, with the digits counted. */
+static int base_tonumber(lua_State *state) {
+    if (lua_type(state, 1) == LUA_TSTRING) {
+        mr_lua_charge_bytes(state, lua_rawlen(state, 1));
+    }
+    return mr_lua_vm_of(state)->stock_tonumber(state);
+}
+
 static int base_type(lua_State *state) {
     luaL_checkany(state, 1);
     const char *name = luaL_typename(state, 1);
@@ -228,8 +236,7 @@ static int base_getmetatable(lua_State *state) {
 }
 
 void mr_lua_open_base(lua_State *state) {
-    static const char *const stock[] = {"assert",   "error",  "ipairs",
-                                        "rawequal", "select", "tonumber"};
+    static const char *const stock[] = {"assert", "error", "ipairs", "rawequal", "select"};
     static const luaL_Reg own[] = {
         {"getmetatable", base_getmetatable},
         {"pcall", base_pcall},
@@ -237,6 +244,7 @@ void mr_lua_open_base(lua_State *state) {
         {"rawlen", base_rawlen},
         {"rawset", base_rawset},
         {"setmetatable", base_setmetatable},
+        {"tonumber", base_tonumber},
         {"tostring", base_tostring},
         {"type", base_type},
         {"xpcall", base_xpcall},
@@ -248,6 +256,8 @@ void mr_lua_open_base(lua_State *state) {
         lua_getfield(state, -1, stock[i]);
         lua_setfield(state, -3, stock[i]);
     }
-    lua_pop(state, 1);
+    lua_getfield(state, -1, "tonumber");
+    mr_lua_vm_of(state)->stock_tonumber = lua_tocfunction(state, -1);
+    lua_pop(state, 2);
     luaL_setfuncs(state, own, 0);
 }

@@ -217,7 +217,7 @@ static void encode_table(encoder *e, int index) {
 /* ---- JSON values with changes ---- */
 
 static void encode_changed_array(encoder *e, int index, mr_lua_value *array) {
-    mr_json_walk walk = mr_json_walk_begin(mr_lua_value_span(array));
+    mr_json_walk walk = mr_json_walk_begin(mr_lua_value_span(e->state, array));
     mr_json_span part = {MR_BYTES_NULL, MR_BYTES_NULL};
     mr_buf_put_u8(e->out, '[');
     for (lua_Integer i = 1; i <= (lua_Integer)array->count; i++) {
@@ -273,7 +273,7 @@ static void encode_changed_object(encoder *e, int index, mr_lua_value *object) {
     lua_State *state = e->state;
     lua_newtable(state);
     int done = lua_gettop(state);
-    mr_json_walk walk = mr_json_walk_begin(mr_lua_value_span(object));
+    mr_json_walk walk = mr_json_walk_begin(mr_lua_value_span(e->state, object));
     mr_json_span part;
     mr_buf_put_u8(e->out, '{');
     while (mr_json_walk_next(&walk, &part)) {
@@ -301,7 +301,7 @@ static void encode_changed_object(encoder *e, int index, mr_lua_value *object) {
 static void encode_value(encoder *e, int index, mr_lua_value *value) {
     mr_lua_value_check(e->state, value);
     if (!value->document->dirty || !value->has_slots) {
-        put_span(e, mr_lua_value_span(value));
+        put_span(e, mr_lua_value_span(e->state, value));
         return;
     }
     enter(e, value);

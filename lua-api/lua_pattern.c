@@ -14,11 +14,17 @@ mr_lua_matcher mr_lua_matcher_of(lua_State *state, const char *subject, size_t s
                             .pattern_end = pattern + pattern_len};
 }
 
-static void count_step(mr_lua_matcher *m) {
-    if (++m->steps >= CHARGE_EVERY) {
+static void count_steps(mr_lua_matcher *m, size_t steps) {
+    m->steps += steps;
+    if (m->steps >= CHARGE_EVERY) {
+        uint64_t due = m->steps;
         m->steps = 0;
-        mr_lua_charge(m->state, CHARGE_EVERY);
+        mr_lua_charge(m->state, due);
     }
+}
+
+static void count_step(mr_lua_matcher *m) {
+    count_steps(m, 1);
 }
 
 /* ---- single characters ---- */
@@ -107,6 +113,7 @@ static const char *item_end(mr_lua_matcher *m, const char *p) {
     if (first != '[') {
         return p;
     }
+    const char *begin = p;
     p += *p == '^';
     bool at_first = true; /* a ']' that comes first stands for itself */
     while (at_first || *p != ']') {
@@ -119,6 +126,7 @@ static const char *item_end(mr_lua_matcher *m, const char *p) {
         }
         at_first = false;
     }
+    count_steps(m, (size_t)(p - begin) / 4);
     return p + 1;
 }
 

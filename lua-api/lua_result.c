@@ -101,13 +101,21 @@ mr_status mr_lua_result_datum(mr_lua_vm *vm, mr_code_use use, mr_arena *arena, m
     return MR_OK;
 }
 
-/* ---- flat_map: a list of {key=, value=, ts=, headers=} ---- */
+/* ---- flat_map: a list of {key=, value=, ts=, headers=}. Each item has its own copy of a text, so
+ * copies are charged: they stand in the arena, not in the memory of the VM ---- */
+
+static void charge_copy(lua_State *state, int index) {
+    if (lua_type(state, index) == LUA_TSTRING) {
+        mr_lua_charge_bytes(state, lua_rawlen(state, index));
+    }
+}
 
 static void add_header(lua_State *state, taking *t, mr_script_item *item, mr_bytes name,
                        int index) {
     if (item->headers_count == t->headers_cap) { /* a metatable shows more than there is */
         luaL_error(state, "a list of headers must be a plain table");
     }
+    charge_copy(state, index);
     mr_header *header = (mr_header *)(uintptr_t)&item->headers[item->headers_count++];
     *header = (mr_header){.key = name, .value = MR_BYTES_NULL};
     if (lua_type(state, index) == LUA_TSTRING) {
@@ -158,6 +166,7 @@ static void take_headers(lua_State *state, taking *t, mr_script_item *item, int 
         if (lua_rawgeti(state, keys, i) != LUA_TSTRING) {
             luaL_error(state, "the names of headers are strings");
         }
+        charge_copy(state, keys + 1);
         mr_bytes name = copy_text(state, keys + 1, t->arena);
         lua_pushvalue(state, keys + 1);
         (void)lua_gettable(state, index);
@@ -176,6 +185,7 @@ static void take_headers(lua_State *state, taking *t, mr_script_item *item, int 
 
 static void take_part(lua_State *state, taking *t, mr_script_item *item, const char *name,
                       int index) {
+    charge_copy(state, index);
     if (strcmp(name, "value") == 0) {
         item->has_value = true;
         item->value = take(state, index, t->arena);

@@ -39,6 +39,7 @@ static int search(lua_State *state, search_result result) {
         lua_pushnil(state);
         return 1;
     }
+    mr_lua_charge_bytes(state, pattern_len);
     if (result == SEARCH_PLACE && (lua_toboolean(state, 4) || is_plain(pattern, pattern_len))) {
         return find_plain(state, mr_bytes_of(text, len), mr_bytes_of(pattern, pattern_len), from);
     }

@@ -131,10 +131,13 @@ static bool push_number(lua_State *state, int index) {
         lua_pushvalue(state, index);
         return true;
     }
+    if (lua_type(state, index) != LUA_TSTRING) {
+        return false;
+    }
     size_t len;
-    const char *text =
-        lua_type(state, index) == LUA_TSTRING ? lua_tolstring(state, index, &len) : NULL;
-    return text != NULL && lua_stringtonumber(state, text) == len + 1;
+    const char *text = lua_tolstring(state, index, &len);
+    mr_lua_charge_bytes(state, len);
+    return lua_stringtonumber(state, text) == len + 1;
 }
 
 /* The other operand may know what to do; else the message is Lua's own. */

@@ -23,7 +23,9 @@ static int table_insert(lua_State *state) {
         at = luaL_checkinteger(state, 2);
         luaL_argcheck(state, (lua_Unsigned)at - 1u < (lua_Unsigned)end, 2,
                       "position out of bounds");
-        mr_lua_charge(state, (uint64_t)(end - at));
+        if (end > at) { /* `__len` may say anything */
+            mr_lua_charge(state, (uint64_t)(end - at));
+        }
         for (lua_Integer i = end; i > at; i--) {
             (void)lua_geti(state, 1, i - 1);
             lua_seti(state, 1, i);

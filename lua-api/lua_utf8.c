@@ -69,6 +69,7 @@ static int utf8_len(lua_State *state) {
         uint32_t code;
         size_t size = decode(text + at, strict, &code);
         if (size == 0) {
+            mr_lua_charge(state, (uint64_t)count);
             lua_pushnil(state);
             lua_pushinteger(state, at + 1);
             return 2;
@@ -178,12 +179,14 @@ static int utf8_offset(lua_State *state) {
 static int next_code(lua_State *state, strictness strict) {
     size_t len;
     const char *text = mr_lua_check_text(state, 1, &len);
-    lua_Unsigned at = (lua_Unsigned)lua_tointeger(state, 2);
+    lua_Unsigned begin = (lua_Unsigned)lua_tointeger(state, 2);
+    lua_Unsigned at = begin;
     if (at < len) {
         while (is_continuation(text[at])) {
             at++;
         }
     }
+    mr_lua_charge(state, at - begin + 1);
     if (at >= len) {
         return 0;
     }
@@ -192,7 +195,6 @@ static int next_code(lua_State *state, strictness strict) {
     if (size == 0) {
         return luaL_error(state, "invalid UTF-8 code");
     }
-    mr_lua_charge(state, 1);
     lua_pushinteger(state, (lua_Integer)at + 1);
     lua_pushinteger(state, code);
     return 2;

@@ -199,12 +199,19 @@ void mr_lua_value_push_text(lua_State *state, mr_bytes text) {
     lua_remove(state, -2);
 }
 
-mr_bytes mr_lua_value_span(mr_lua_value *value) {
+/* A text was walked to the part at `found`, or to its end. */
+static void charge_walk(lua_State *state, mr_bytes text, mr_status status, mr_bytes found) {
+    mr_lua_charge_bytes(state,
+                        status == MR_OK ? (size_t)(found.data + found.len - text.data) : text.len);
+}
+
+mr_bytes mr_lua_value_span(lua_State *state, mr_lua_value *value) {
     if (value->span.data == NULL) {
         MR_ASSERT(value->parent != NULL);
-        mr_status status =
-            mr_json_span_field(mr_lua_value_span(value->parent), value->name, &value->span);
+        mr_bytes text = mr_lua_value_span(state, value->parent);
+        mr_status status = mr_json_span_field(text, value->name, &value->span);
         MR_ASSERT(status == MR_OK);
+        charge_walk(state, text, status, value->span);
     }
     return value->span;
 }
@@ -262,7 +269,7 @@ static void push_loaded(lua_State *state, int index, mr_lua_value *array) {
     mr_lua_charge(state, array->count);
     lua_createtable(state, array->count < 1 << 20 ? (int)array->count : 0, 0);
     int slots = lua_gettop(state);
-    mr_json_walk walk = mr_json_walk_begin(mr_lua_value_span(array));
+    mr_json_walk walk = mr_json_walk_begin(mr_lua_value_span(state, array));
     mr_json_iter iter = {{0}};
     if (array->has_json) {
         iter = mr_json_iterate(array->json);
@@ -282,7 +289,8 @@ static void push_loaded(lua_State *state, int index, mr_lua_value *array) {
 
 /* ---- reading ---- */
 
-/* Pushes the field of the text whose name is at name_index, a part is kept in the slots. */
+/* Pushes the field of the text whose name is at name_index. A part is kept in the slots where a
+ * change of it must be found again, and an array, so that its elements are loaded once. */
 static void push_field(lua_State *state, int index, mr_lua_value *object, int name_index) {
     size_t len;
     const char *text = lua_tolstring(state, name_index, &len);
@@ -294,7 +302,10 @@ static void push_field(lua_State *state, int index, mr_lua_value *object, int na
     }
     mr_status status = object->has_json
                            ? mr_json_field(object->json, name, &json)
-                           : mr_json_span_field(mr_lua_value_span(object), name, &span);
+                           : mr_json_span_field(mr_lua_value_span(state, object), name, &span);
+    if (!object->has_json) {
+        charge_walk(state, mr_lua_value_span(state, object), status, span);
+    }
     if (status != MR_OK) {
         lua_pushnil(state);
         return;
@@ -312,7 +323,7 @@ static void push_field(lua_State *state, int index, mr_lua_value *object, int na
         child->json = json;
     }
     fill(child, kind == MR_JSON_ARRAY, object->has_json ? mr_json_count(json) : count_span(span));
-    if (object->document->writable) { /* a change of the part must be found again */
+    if (object->document->writable || kind == MR_JSON_ARRAY) {
         push_slots(state, index, object);
         lua_pushvalue(state, name_index);
         lua_pushvalue(state, -3);
@@ -371,7 +382,7 @@ static int value_equal(lua_State *state) {
     if (same && a->has_json && b->has_json) {
         same = a->json.index == b->json.index;
     } else if (same) {
-        same = mr_lua_value_span(a).data == mr_lua_value_span(b).data;
+        same = mr_lua_value_span(state, a).data == mr_lua_value_span(state, b).data;
     }
     lua_pushboolean(state, same);
     return 1;
@@ -391,7 +402,7 @@ static lua_Integer push_text_names(lua_State *state, int index, mr_lua_value *ob
     lua_newtable(state);
     int seen = names + 1;
     lua_Integer count = 0;
-    mr_json_walk walk = mr_json_walk_begin(mr_lua_value_span(object));
+    mr_json_walk walk = mr_json_walk_begin(mr_lua_value_span(state, object));
     mr_json_span part;
     while (mr_json_walk_next(&walk, &part)) {
         push_span_string(state, part.name_raw);
@@ -490,10 +501,11 @@ static int write_object(lua_State *state, mr_lua_value *object) {
     if (!known) {
         size_t len;
         const char *text = lua_tolstring(state, 2, &len);
-        mr_bytes span;
-        known =
-            mr_json_span_field(mr_lua_value_span(object), mr_bytes_of(text, len), &span) == MR_OK;
-        mr_lua_charge_bytes(state, mr_lua_value_span(object).len);
+        mr_bytes span = MR_BYTES_NULL;
+        mr_bytes whole = mr_lua_value_span(state, object);
+        mr_status status = mr_json_span_field(whole, mr_bytes_of(text, len), &span);
+        charge_walk(state, whole, status, span);
+        known = status == MR_OK;
     }
     push_slots(state, 1, object);
     if (!known && !lua_isnil(state, 3)) {

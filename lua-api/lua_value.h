@@ -43,7 +43,7 @@ void mr_lua_value_push_text(lua_State *state, mr_bytes text);
 /* Pushes an array of the keys whose value is not nil, in the order of the text; returns their
  * count. */
 lua_Integer mr_lua_value_push_names(lua_State *state, int index);
-/* The bytes of the part in its text. Does not throw. */
-mr_bytes mr_lua_value_span(mr_lua_value *value);
+/* The bytes of the part in its text; the walk to them is charged. */
+mr_bytes mr_lua_value_span(lua_State *state, mr_lua_value *value);
 /* Pushes slots[name or position on top], replacing it; nil if there are no slots. */
 void mr_lua_value_slot(lua_State *state, int index, const mr_lua_value *value);

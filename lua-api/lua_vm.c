@@ -30,8 +30,9 @@ static void on_count(lua_State *state, lua_Debug *where);
 
 static void raise_spent(lua_State *state, mr_lua_vm *vm, lua_Debug *where) {
     vm->spent = true;
-    lua_sethook(state, on_count, LUA_MASKCOUNT,
-                MR_LUA_HOOK_STEPS); /* for `__close` on the way out */
+    /* Each `__close` on the way out ends at its first instruction: with a few more, it could make
+     * new ones without end. */
+    lua_sethook(state, on_count, LUA_MASKCOUNT, 1);
     if (where != NULL && lua_getinfo(state, "Sl", where) != 0 && where->currentline > 0) {
         lua_pushfstring(state, "%s:%d: ", where->short_src, where->currentline);
     } else {
@@ -42,9 +43,35 @@ static void raise_spent(lua_State *state, mr_lua_vm *vm, lua_Debug *where) {
     lua_error(state);
 }
 
+/* How many values `...` stands for in the running function. */
+static uint64_t varargs_of(lua_State *state, lua_Debug *where) {
+    int least = 0;
+    int beyond = 1;
+    if (lua_getinfo(state, "u", where) == 0 || !where->isvararg) {
+        return 0;
+    }
+    while (lua_getlocal(state, where, -beyond) != NULL) {
+        lua_pop(state, 1);
+        least = beyond;
+        beyond *= 2;
+    }
+    while (beyond - least > 1) {
+        int middle = least + (beyond - least) / 2;
+        if (lua_getlocal(state, where, -middle) != NULL) {
+            lua_pop(state, 1);
+            least = middle;
+        } else {
+            beyond = middle;
+        }
+    }
+    return (uint64_t)least;
+}
+
+/* One instruction may copy all of `...`: what a function with many may have copied since the last
+ * look is charged as well. */
 static void on_count(lua_State *state, lua_Debug *where) {
     mr_lua_vm *vm = mr_lua_vm_of(state);
-    vm->steps += MR_LUA_HOOK_STEPS;
+    vm->steps += MR_LUA_HOOK_STEPS + varargs_of(state, where) * MR_LUA_HOOK_COPIES;
     if (vm->steps > vm->steps_max || vm->spent) {
         raise_spent(state, vm, where);
     }
@@ -81,9 +108,14 @@ static void *allocate(void *arg, void *old, size_t old_bytes, size_t new_bytes) 
         return NULL;
     }
     if (new_bytes > had && vm->memory_bytes - had + new_bytes > vm->memory_bytes_max) {
+        /* Lua collects garbage and asks once more. After that its error is on the way, which a
+         * `__close` could still replace by one of its own. */
+        vm->memory_failed |= vm->refused;
+        vm->refused = true;
         return NULL;
     }
-    if (old == NULL && old_bytes == LUA_TSTRING && new_bytes >= 1024 && vm->scope != NULL) {
+    vm->refused &= new_bytes <= had;
+    if (old == NULL && old_bytes == LUA_TSTRING && new_bytes >= 1024) {
         vm->steps += new_bytes / MR_LUA_STEP_BYTES;
         if (vm->steps > vm->steps_max && vm->state != NULL) {
             lua_sethook(vm->state, on_count, LUA_MASKCOUNT, 1);
@@ -356,6 +388,7 @@ void mr_lua_vm_begin(mr_lua_vm *vm, mr_scope *scope) {
     vm->steps = 0;
     vm->spent = false;
     vm->memory_failed = false;
+    vm->refused = false;
     lua_sethook(vm->state, on_count, LUA_MASKCOUNT, MR_LUA_HOOK_STEPS);
 }
 

@@ -20,6 +20,8 @@
 
 /* Instructions between two looks at the budget. */
 #define MR_LUA_HOOK_STEPS 1000
+/* Of those, such as may copy all values of a function's `...`, by the cost of a step. */
+#define MR_LUA_HOOK_COPIES 10
 /* Bytes that count as one step where C code moves or looks at bytes. */
 #define MR_LUA_STEP_BYTES 16
 
@@ -66,7 +68,8 @@ typedef struct mr_lua_vm {
     uint64_t steps;
     uint64_t steps_max;
     bool spent;         /* the budget's end was raised */
-    bool memory_failed; /* LUA_ERRMEM was seen by a pcall of a script */
+    bool memory_failed; /* the memory's end was met */
+    bool refused;       /* the last growth asked for */
     bool loading;       /* before the freeze */
     uint64_t generation;
     mr_scope *scope; /* NULL outside calls */

@@ -523,6 +523,21 @@ static void hostile_texts_end_with_an_error(void **state) {
         "1",
         ("local t <close> = setmetatable({}, {__close = function() while true do end end}) "
          "while true do end"),
+        /* Each handler makes two more. */
+        ("local mt = {} mt.__close = function() local a <close> = setmetatable({}, mt) "
+         "local b <close> = setmetatable({}, mt) end local t <close> = setmetatable({}, mt)"),
+        ("local function f(...) for i = 1, 9999 do local n = select('#', ...) end end "
+         "local t = {} for i = 1, 99999 do t[i] = i end f(table.unpack(t))"),
+        "local s = string.rep('12345678', 9999) for i = 1, 400 do tonumber(s) end return 1",
+        "local s = string.rep('12345678', 9999) for i = 1, 400 do pcall(function() return s + 1 "
+        "end) end return 1",
+        "local s = string.rep('12345678', 9999) for i = 1, 400 do string.find('x', s) end return 1",
+        "local s = '[' .. string.rep('a', 99999) .. ']' return (string.rep('a', 99):gsub(s, 'b'))",
+        "local s = string.rep('a', 99999) .. '\\xff' for i = 1, 99 do utf8.len(s) end return 1",
+        "local s, f = string.rep('\\x80', 99999), utf8.codes('') for i = 1, 99 do f(s, 0) end "
+        "return 1",
+        "local t = json.decode('{\"a\":\"' .. string.rep('x', 60000) .. '\",\"b\":1}') "
+        "for i = 1, 999 do local n = t.b end return 1",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char *result = lua_run((lua_case){.text = texts[i],
@@ -535,6 +550,52 @@ static void hostile_texts_end_with_an_error(void **state) {
         assert_non_null(strstr(result, "more than 1000000 steps in one call"));
         mr_free(result);
     }
+}
+
+/* What stands outside of the VM's memory is bounded by the steps that put it there. */
+static void copies_of_one_text_in_many_items_are_counted(void **state) {
+    (void)state;
+    static const char *const items[] = {"{value = s}", "{key = s}", "{headers = {h = s}}",
+                                        "{headers = {[s] = 'h'}}"};
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
+        char text[200];
+        snprintf(text, sizeof text,
+                 "local s, out = string.rep('x', 99999), {} "
+                 "for i = 1, 999 do out[i] = %s end return out",
+                 items[i]);
+        lua_expect((lua_case){.text = text,
+                              .use = MR_CODE_FLAT_MAP,
+                              .form = MR_CODE_BODY,
+                              .limits = {.steps_max = 1000000}},
+                   "dir/job.yaml:1: step: more than 1000000 steps in one call");
+    }
+}
+
+static void functions_have_a_budget_when_they_are_loaded(void **state) {
+    (void)state;
+    lua_expect((lua_case){.functions = "local s = string.rep('x', 99999)\n"
+                                       "for i = 1, 999 do local t = s .. 'y' end",
+                          .text = "1",
+                          .limits = {.steps_max = 1000000}},
+               "load: job.yaml:101: more than 1000000 steps in one call");
+}
+
+static void reading_an_array_is_linear_wherever_it_is_read(void **state) {
+    (void)state;
+    mr_buf value = {0};
+    mr_buf_put_text(&value, "{\"items\":[1");
+    for (int i = 1; i < 5000; i++) {
+        mr_buf_put_text(&value, ",1");
+    }
+    mr_buf_put_text(&value, "]}");
+    lua_expect((lua_case){.text = "local n = 0 for i = 1, #value.items do "
+                                  "n = n + value.items[i] end return n == 5000",
+                          .use = MR_CODE_CONDITION,
+                          .form = MR_CODE_BODY,
+                          .value = mr_buf_cstr(&value),
+                          .limits = {.steps_max = 200000}},
+               "true");
+    mr_buf_deinit(&value);
 }
 
 static void a_budget_starts_anew_with_each_call(void **state) {
@@ -579,6 +640,10 @@ static void out_of_memory_is_an_error_of_the_record_alone(void **state) {
         "while true do pcall(function() local t = {} while true do t[#t + 1] = {} end end) end";
     lua_expect(c, "dir/job.yaml:1: step: more than 1048576 bytes of memory");
     c.text = "return string.rep('x', 2000000)";
+    lua_expect(c, "dir/job.yaml:1: step: more than 1048576 bytes of memory");
+    /* An error of a `__close` in the place of the one that was on its way. */
+    c.text = "return {pcall(function() local x <close> = setmetatable({}, {__close = function() "
+             "error('mine') end}) local t = {} while true do t[#t + 1] = {} end end)}";
     lua_expect(c, "dir/job.yaml:1: step: more than 1048576 bytes of memory");
 }
 
@@ -637,6 +702,9 @@ int main(void) {
         cmocka_unit_test(numbers_print_shortest),
         cmocka_unit_test(json_decode_gives_what_value_would_be),
         cmocka_unit_test(hostile_texts_end_with_an_error),
+        cmocka_unit_test(copies_of_one_text_in_many_items_are_counted),
+        cmocka_unit_test(functions_have_a_budget_when_they_are_loaded),
+        cmocka_unit_test(reading_an_array_is_linear_wherever_it_is_read),
         cmocka_unit_test(a_budget_starts_anew_with_each_call),
         cmocka_unit_test(out_of_memory_is_an_error_of_the_record_alone),
         cmocka_unit_test(every_refused_allocation_is_survived),

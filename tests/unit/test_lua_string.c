@@ -349,6 +349,7 @@ static void table_functions_give_what_lua_gives(void **state) {
         "table.remove({1, 2, 3}, 4)",
         "table.remove({1, 2, 3})",
         "table.insert({})",
+        "table.insert(setmetatable({}, {__len = function() return math.maxinteger end}), 1, 1)",
         "table.insert(nil, 1)",
         "select('#', 1, 2)",
         "select(-1, 1, 2)",
