@@ -313,7 +313,6 @@ typedef struct mr_plan_repartition {
     const uint32_t *sender_bases; /* number of the first task of each */
     uint32_t senders_count;
     uint32_t upstream_count; /* all tasks that write it */
-    int64_t hold_back_ms;    /* of the steps before it */
 } mr_plan_repartition;
 
 typedef enum mr_input_kind { MR_INPUT_STREAM, MR_INPUT_REPARTITION } mr_input_kind;

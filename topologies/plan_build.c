@@ -120,9 +120,6 @@ static void insert_repartition(mr_build *b, mr_flow *flow, const mr_topology_ste
         const mr_build_node *sender = &b->nodes[flow->outlets[i].index];
         mr_groups_edge(b->arena, &b->groups, sender->group, b->inputs[input].group);
         mr_index_list_add(b->arena, &repartition->senders, sender->group);
-        if (sender->node.hold_back_ms > repartition->hold_back_ms) {
-            repartition->hold_back_ms = sender->node.hold_back_ms;
-        }
     }
     flow->outlets[0] = (mr_outlet){.is_input = true, .index = input};
     flow->outlets_count = 1;

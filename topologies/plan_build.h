@@ -50,7 +50,6 @@ typedef struct mr_build_input {
 typedef struct mr_build_repartition {
     const char *name;
     int32_t partitions;
-    int64_t hold_back_ms;
     uint32_t input;        /* of its reader */
     mr_index_list senders; /* groups, not resolved */
     uint32_t final_index;  /* by name */

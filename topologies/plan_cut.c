@@ -220,7 +220,6 @@ static void cut_repartitions(cutting *c) {
         sorted[i]->final_index = i;
         out[i].name = sorted[i]->name;
         out[i].partitions = sorted[i]->partitions;
-        out[i].hold_back_ms = sorted[i]->hold_back_ms;
         out[i].reader = cut_of_group(c, b->inputs[sorted[i]->input].group);
         number_senders(c, sorted[i], &out[i]);
     }

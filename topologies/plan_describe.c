@@ -123,10 +123,9 @@ static void put_subtopology(mr_buf *out, const mr_plan *plan, const mr_plan_subt
 }
 
 static void put_repartition(mr_buf *out, const mr_plan *plan, const mr_plan_repartition *topic) {
-    mr_buf_printf(out, "repartition %s: %d partition%s, hold_back ", topic->name, topic->partitions,
-                  topic->partitions == 1 ? "" : "s");
-    put_ms(out, topic->hold_back_ms);
-    mr_buf_printf(out, ", read by %s, from", plan->subtopologies[topic->reader].name);
+    mr_buf_printf(out, "repartition %s: %d partition%s, read by %s, from", topic->name,
+                  topic->partitions, topic->partitions == 1 ? "" : "s",
+                  plan->subtopologies[topic->reader].name);
     for (uint32_t i = 0; i < topic->senders_count; i++) {
         mr_buf_printf(out, "%s %s tasks %u", i == 0 ? "" : ",",
                       plan->subtopologies[topic->senders[i]].name, topic->sender_bases[i]);

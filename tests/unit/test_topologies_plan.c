@@ -83,8 +83,8 @@ static void rekey_cuts_before_the_next_keyed_step(void **state) {
                 "  node 6 p/aggregate r on_error: stop -> 7\n"
                 "  node 7 p/to out on_error: drop\n"
                 "  store r family 1: aggregate key=json fields={l:sum(value.n)}\n"
-                "repartition r: 2 partitions, hold_back 8s, read by r, from s tasks 0 of 2\n"
-                "repartition s: 2 partitions, hold_back 0s, read by s, from a tasks 0 of 2\n");
+                "repartition r: 2 partitions, read by r, from s tasks 0 of 2\n"
+                "repartition s: 2 partitions, read by s, from a tasks 0 of 2\n");
 }
 
 static void pipelines_that_read_one_stream_share_its_tasks(void **state) {
@@ -128,7 +128,7 @@ static void inputs_of_different_partition_counts_are_repartitioned(void **state)
                 "  node 1 m/count s tumbling 1h grace 0s late: drop on_error: stop -> 2\n"
                 "  node 2 m/to out on_error: stop\n"
                 "  store s family 1: count key=json window=tumbling:3600000\n"
-                "repartition s: 4 partitions, hold_back 0s, read by s, from a tasks 0 of 4\n");
+                "repartition s: 4 partitions, read by s, from a tasks 0 of 4\n");
 }
 
 /* `back` reads `a` and what became of `a`: in one sub-topology that would send to itself, so its
@@ -165,8 +165,8 @@ static void a_merge_that_would_make_a_circle_is_laid_out_twice(void **state) {
         "  node 7 back/count t tumbling 1h grace 0s late: drop on_error: stop -> 8\n"
         "  node 8 back/to out on_error: stop\n"
         "  store t family 1: count key=json window=tumbling:3600000\n"
-        "repartition s: 2 partitions, hold_back 0s, read by s, from a tasks 0 of 2\n"
-        "repartition t: 2 partitions, hold_back 1m, read by t, from a tasks 0, s tasks 2 of 4\n");
+        "repartition s: 2 partitions, read by s, from a tasks 0 of 2\n"
+        "repartition t: 2 partitions, read by t, from a tasks 0, s tasks 2 of 4\n");
 }
 
 static void an_empty_pipeline_passes_its_inputs_on_once(void **state) {
