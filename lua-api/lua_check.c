@@ -42,8 +42,13 @@ static mr_bytes bytes_of(const mr_lua_token *token) {
     return mr_bytes_of(token->at, token->len);
 }
 
+/* Whether lines and columns of the text are those of the file. */
+static bool has_places(const subject *s) {
+    return s->style != MR_TEXT_FOLDED && s->style != MR_TEXT_ESCAPED;
+}
+
 static mr_place place_of(const subject *s, mr_place inside) {
-    bool known = s->style == MR_TEXT_BLOCK || (s->style == MR_TEXT_PLAIN_LINE && inside.line == 1);
+    bool known = has_places(s) && (s->style == MR_TEXT_BLOCK || inside.line == 1);
     if (!known || inside.line == 0) { /* a quoted line may have `\n` in it */
         return s->place;
     }
@@ -57,7 +62,7 @@ static void report(const subject *s, const char *code, const mr_lua_token *token
     for (size_t i = 0; i < token->len && token->at[i] != '\n'; i++) {
         length += ((unsigned char)token->at[i] & 0xC0) != 0x80;
     }
-    length = length == 0 || s->style == MR_TEXT_FOLDED ? 1 : length;
+    length = length == 0 || !has_places(s) ? 1 : length;
     mr_diagnostics_add(s->diagnostics, MR_SEVERITY_ERROR, code, place_of(s, token->place), length,
                        hint, "%s", message);
 }
@@ -233,6 +238,8 @@ static void check_read(const subject *s, const mr_lua_use *use) {
 
 static const char *const equals_hint = "`=` assigns, `==` compares";
 static const char *const step_hint = "Lua writes x = x + 1";
+static const char *const quotes_hint =
+    "YAML ended this text: commas, brackets and braces want quotes or block style (|)";
 
 static void check_write(const subject *s, const mr_lua_use *use, const mr_lua_scan *scan) {
     if (s->is_functions && use->depth == 0) {
@@ -337,6 +344,12 @@ static const char *without_place(const subject *s, const char *message, uint32_t
     return at;
 }
 
+/* The text ends here, or inside of a string. */
+static bool is_unfinished(const mr_lua_token *stop) {
+    bool string = stop->len > 0 && (*stop->at == '"' || *stop->at == '\'');
+    return stop->kind == MR_LUA_TOKEN_END || (stop->kind == MR_LUA_TOKEN_BAD && string);
+}
+
 static void report_syntax(const subject *s, const mr_lua_scan *scan, const char *message) {
     uint32_t line;
     const char *what = without_place(s, message, &line);
@@ -346,7 +359,12 @@ static void report_syntax(const subject *s, const mr_lua_scan *scan, const char 
         token = scan->stop;
         hint = trap_hint(&scan->stop, s->text);
     }
-    report(s, hint != NULL ? "E407" : "E401", &token, hint, what);
+    if (hint != NULL) {
+        report(s, "E407", &token, hint, what);
+        return;
+    }
+    bool cut = s->style == MR_TEXT_IN_BRACES && scan->stopped && is_unfinished(&token);
+    report(s, "E401", &token, cut ? quotes_hint : NULL, what);
 }
 
 static bool is_further(mr_place a, mr_place b) {

@@ -10,9 +10,16 @@ typedef enum mr_scope_bits {
     MR_SCOPE_WINDOW = 2, /* window.start window.stop */
 } mr_scope_bits;
 
-/* How YAML wrote the text: places of lines inside it are known only for block scalars (`|`) and
- * one-line scalars; folded text has none (the scalar's own place is reported). */
-typedef enum mr_text_style { MR_TEXT_PLAIN_LINE, MR_TEXT_BLOCK, MR_TEXT_FOLDED } mr_text_style;
+/* How YAML wrote the text: places inside it are known only for block scalars (`|`) and one-line
+ * scalars; folded text and quoted text with escapes have none (the scalar's own place is reported).
+ */
+typedef enum mr_text_style {
+    MR_TEXT_PLAIN_LINE,
+    MR_TEXT_IN_BRACES, /* one line without quotes in {} or []: YAML ends it at a comma or bracket */
+    MR_TEXT_BLOCK,
+    MR_TEXT_FOLDED,
+    MR_TEXT_ESCAPED,
+} mr_text_style;
 
 typedef struct mr_code_checker {
     /* The job's `functions` block: once, before any text. Adds its errors to diagnostics. */

@@ -57,13 +57,36 @@ void mr_diagnostics_destroy(mr_diagnostics *diagnostics) {
     mr_free(diagnostics);
 }
 
+static size_t character_length(const uint8_t *at, const uint8_t *end) {
+    size_t length = 1;
+    while (at + length < end && (at[length] & 0xc0) == 0x80) {
+        length++;
+    }
+    return length;
+}
+
+/* Neither what would move the cursor (C1 controls are C2 80 to C2 9F) nor what is no character. */
+static bool is_shown(const uint8_t *at, size_t length) {
+    bool control = *at < 0x20 || *at == 0x7f || (length == 2 && at[0] == 0xc2 && at[1] < 0xa0);
+    return !control && mr_utf8_check(mr_bytes_of(at, length)) == MR_OK;
+}
+
 /* Texts of the job reach messages; what would move the cursor does not reach the terminal. */
 static void make_printable(char *text) {
-    for (char *at = text; *at != '\0'; at++) {
-        if ((unsigned char)*at < 0x20 || *at == 0x7f) {
-            *at = *at == '\n' || *at == '\t' ? ' ' : '?';
+    const uint8_t *at = (const uint8_t *)text;
+    const uint8_t *end = at + strlen(text);
+    char *to = text;
+    while (at < end) {
+        size_t length = character_length(at, end);
+        if (is_shown(at, length)) {
+            memmove(to, at, length);
+            to += length;
+        } else {
+            *to++ = *at == '\n' || *at == '\t' ? ' ' : '?';
         }
+        at += length;
     }
+    *to = '\0';
 }
 
 static bool seen_before(mr_diagnostics *diagnostics, const diagnostic *item) {
@@ -125,22 +148,6 @@ static int compare_places(const void *left, const void *right) {
     return a->sequence < b->sequence ? -1 : 1;
 }
 
-static size_t character_length(const uint8_t *at, const uint8_t *end) {
-    size_t length = 1;
-    while (at + length < end && (at[length] & 0xc0) == 0x80) {
-        length++;
-    }
-    return length;
-}
-
-/* Neither what would move the cursor nor what is no character. */
-static bool is_shown(const uint8_t *at, size_t length) {
-    if (*at < 0x80) {
-        return (*at >= 0x20 && *at != 0x7f) || *at == '\t';
-    }
-    return mr_utf8_check(mr_bytes_of(at, length)) == MR_OK;
-}
-
 /*    13 |       - window: {tumbing: 1m}
  *       |                  ^~~~~~~   one of tumbling, hopping
  * Tabs stay tabs in the caret's line, so that it stands right whatever their width. */
@@ -155,7 +162,7 @@ static void format_line(const diagnostic *item, mr_bytes line, mr_buf *out) {
     for (; at < end && column < item->place.column + SHOWN_BEHIND; column++) {
         size_t length = character_length(at, end);
         if (column >= first) {
-            bool shown = is_shown(at, length);
+            bool shown = *at == '\t' || is_shown(at, length);
             mr_buf_put(out, shown ? at : (const uint8_t *)"?", shown ? length : 1);
             if (column < item->place.column) {
                 mr_buf_put_u8(&caret, *at == '\t' ? '\t' : ' ');

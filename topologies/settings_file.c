@@ -1,7 +1,7 @@
 #include "topologies/settings_file.h"
 
 #include "runtime/base/alloc.h"
-#include "runtime/base/number.h"
+#include "topologies/setting_kind.h"
 #include "topologies/yaml_tree.h"
 
 /* Known settings, and those read so far. */
@@ -28,36 +28,6 @@ static void add(reading *r, const mr_settings_key *key, const mr_yaml_node *node
         .name = mr_strdup(key->name), .value = mr_strdup(node->text), .place = node->place};
 }
 
-static bool is_choice(const char *choices, const char *value) {
-    size_t length = strlen(value);
-    for (const char *at = choices; at != NULL && length > 0; at = strchr(at, '|')) {
-        at += *at == '|';
-        if (strncmp(at, value, length) == 0 && (at[length] == '|' || at[length] == '\0')) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_kind(const mr_settings_key *key, const char *value) {
-    int64_t number = 0;
-    uint64_t size = 0;
-    mr_bytes text = mr_bytes_text(value);
-    if (strcmp(key->kind, "int") == 0) {
-        return mr_int_parse(text, &number) == MR_OK;
-    }
-    if (strcmp(key->kind, "size") == 0) {
-        return mr_size_parse(text, &size) == MR_OK;
-    }
-    if (strcmp(key->kind, "duration") == 0) {
-        return mr_duration_parse(text, &number) == MR_OK;
-    }
-    if (strcmp(key->kind, "choice") == 0) {
-        return is_choice(key->choices, value);
-    }
-    return value[0] != '\0';
-}
-
 static void take_scalar(reading *r, const mr_settings_key *key, const mr_yaml_node *node) {
     if (node->kind != MR_YAML_SCALAR || mr_yaml_is_nothing(node)) {
         mr_buf message = {0};
@@ -66,9 +36,10 @@ static void take_scalar(reading *r, const mr_settings_key *key, const mr_yaml_no
         mr_buf_deinit(&message);
         return;
     }
-    if (!has_kind(key, node->text)) {
+    if (!mr_setting_has_kind(key->kind, key->choices, node->text)) {
         mr_buf message = {0};
-        mr_buf_printf(&message, "'%s' wants a %s, not '%s'", key->name, key->kind, node->text);
+        mr_buf_printf(&message, "'%s' wants %s, not '%s'", key->name,
+                      mr_setting_kind_words(key->kind), node->text);
         report(r, node, "E208", key->choices, mr_buf_cstr(&message));
         mr_buf_deinit(&message);
         return;
@@ -76,8 +47,25 @@ static void take_scalar(reading *r, const mr_settings_key *key, const mr_yaml_no
     add(r, key, node);
 }
 
+/* By `spill: {bytes: 1}` and `spill.bytes: 1` in one file. */
+static bool is_taken(const reading *r, const mr_settings_key *key) {
+    for (size_t i = 0; i < r->count; i++) {
+        if (strcmp(r->settings[i].name, key->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void take_value(reading *r, const mr_settings_key *key, const mr_yaml_node *node) {
     bool list = strcmp(key->kind, "text_list") == 0;
+    if (!list && is_taken(r, key)) {
+        mr_buf message = {0};
+        mr_buf_printf(&message, "'%s' is given already", key->name);
+        report(r, node, "E104", NULL, mr_buf_cstr(&message));
+        mr_buf_deinit(&message);
+        return;
+    }
     if (!list || node->kind != MR_YAML_SEQUENCE) {
         take_scalar(r, key, node);
         return;

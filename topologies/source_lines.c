@@ -73,3 +73,17 @@ mr_bytes mr_source_line(const mr_source_lines *lines, uint32_t line) {
     return mr_bytes_of(
         lines->source.data == NULL ? (const uint8_t *)"" : lines->source.data + start, end - start);
 }
+
+mr_place mr_source_place(const mr_source_lines *lines, size_t offset) {
+    uint32_t line = lines->count;
+    while (line > 1 && lines->starts[line - 1] > offset) {
+        line--;
+    }
+    mr_place place = {.line = line, .column = 1};
+    mr_bytes text = mr_source_line(lines, line);
+    size_t inside = offset - lines->starts[line - 1];
+    for (size_t at = 1; at <= inside && at <= text.len; at++) {
+        place.column += at == text.len || (text.data[at] & 0xc0) != 0x80;
+    }
+    return place;
+}

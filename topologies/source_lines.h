@@ -2,7 +2,7 @@
  * its marks find the line they mean. Thread: owner only. */
 #pragma once
 
-#include "runtime/base/bytes.h"
+#include "topologies/diagnostics.h"
 
 typedef struct mr_source_lines {
     mr_bytes source;
@@ -18,3 +18,5 @@ void mr_source_lines_init(mr_source_lines *lines, mr_bytes source);
 void mr_source_lines_deinit(mr_source_lines *lines);
 /* Line from 1, without its break; empty beyond the end. */
 mr_bytes mr_source_line(const mr_source_lines *lines, uint32_t line);
+/* The place of the character that begins at or around a byte. */
+mr_place mr_source_place(const mr_source_lines *lines, size_t offset);

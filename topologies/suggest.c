@@ -33,7 +33,7 @@ static size_t edit_distance(const char *a, size_t a_len, const char *b, size_t b
 
 const char *mr_suggest(const char *word, const char *const *candidates, size_t count) {
     size_t len = strlen(word);
-    if (len == 0 || len > WORD_MAX) {
+    if (len < 2 || len > WORD_MAX) { /* one letter is near to every other one */
         return NULL;
     }
     /* Two edits turn any short word into any other. */

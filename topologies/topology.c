@@ -46,16 +46,11 @@ static void check_functions(mr_check *check, const mr_yaml_node *root) {
     if (text == NULL) {
         return;
     }
-    bool block = node->style == MR_YAML_LITERAL;
-    bool one_line = node->end.line == node->place.line;
     topology->functions = text;
-    topology->functions_place = block || one_line ? node->text_place : node->place;
-    topology->functions_folded = !block;
+    topology->functions_place = mr_check_text_place(node);
+    topology->functions_folded = node->style != MR_YAML_LITERAL;
     const mr_code_checker *checker = check->catalog->checker;
-    checker->functions(checker->self, text, topology->functions_place,
-                       block      ? MR_TEXT_BLOCK
-                       : one_line ? MR_TEXT_PLAIN_LINE
-                                  : MR_TEXT_FOLDED,
+    checker->functions(checker->self, text, topology->functions_place, mr_check_text_style(node),
                        check->diagnostics);
 }
 

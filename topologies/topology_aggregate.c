@@ -17,25 +17,10 @@ static const char *const aggregate_keys[] = {"store", "window", "fields", NULL};
 static const char *const aggregate_later[] = {"init", "add", "merge", "result", "remove", NULL};
 static const mr_key_set aggregate_set = {"in aggregate", aggregate_keys, aggregate_later};
 
-/* A misspelt key is reported as such; that the right one is missing too says nothing new. */
-static bool is_missing(const mr_yaml_node *window, const char *key) {
-    for (uint32_t i = 0; i < window->count; i++) {
-        const char *text = window->entries[i].key->text;
-        if (strcmp(text, key) == 0) {
-            return false;
-        }
-        const char *meant = mr_suggest(text, window_keys, mr_words_count(window_keys));
-        if (!mr_words_have(window_keys, text) && meant != NULL && strcmp(meant, key) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void check_emit(mr_check *check, const mr_yaml_node *window, mr_place place) {
     const mr_yaml_node *emit = mr_check_get(check, window, "emit", MR_OPTIONAL, place);
     if (emit == NULL) {
-        if (is_missing(window, "emit")) {
+        if (mr_check_lacks(check, window, "emit")) {
             mr_diagnostics_add(check->diagnostics, MR_SEVERITY_ERROR, "E201", place, 1,
                                "emit: final gives each window once, when it closes",
                                "'emit' is missing in this window");
@@ -54,7 +39,7 @@ static void check_late(mr_check *check, const mr_yaml_node *window, mr_place pla
     const mr_yaml_node *late = mr_check_get(check, window, "late", MR_OPTIONAL, place);
     if (late != NULL) {
         out->late = mr_check_policy(check, late, "late");
-    } else if (is_missing(window, "late")) {
+    } else if (mr_check_lacks(check, window, "late")) {
         mr_diagnostics_add(check->diagnostics, MR_SEVERITY_ERROR, "E201", place, 1,
                            "late: a stream, drop or stop",
                            "'late' is missing in this window: where do late records go?");
@@ -94,7 +79,7 @@ static void check_window_kind(mr_check *check, const mr_yaml_node *window, mr_pl
     const mr_yaml_node *tumbling = mr_yaml_get(window, "tumbling");
     const mr_yaml_node *hopping = mr_yaml_get(window, "hopping");
     if (tumbling == NULL && hopping == NULL) {
-        if (is_missing(window, "tumbling") && is_missing(window, "hopping") &&
+        if (mr_check_lacks(check, window, "tumbling") && mr_check_lacks(check, window, "hopping") &&
             mr_yaml_get(window, "sliding") == NULL && mr_yaml_get(window, "session") == NULL) {
             mr_diagnostics_add(check->diagnostics, MR_SEVERITY_ERROR, "E201", window->place, 1,
                                "one of tumbling, hopping",
@@ -115,7 +100,10 @@ static void check_window(mr_check *check, const mr_yaml_node *body, mr_topology_
     mr_plan_window *out = &step->node.aggregate.window;
     const mr_yaml_node *window = mr_check_get(check, body, "window", MR_OPTIONAL, step->node.place);
     if (window == NULL) {
-        *out = (mr_plan_window){.kind = MR_WINDOW_NONE, .emit = MR_EMIT_UPDATES};
+        /* One that cannot be read is one nevertheless. */
+        bool none = mr_check_lacks(check, body, "window");
+        *out = (mr_plan_window){.kind = none ? MR_WINDOW_NONE : MR_WINDOW_TUMBLING,
+                                .emit = MR_EMIT_UPDATES};
         return;
     }
     *out = (mr_plan_window){.kind = MR_WINDOW_TUMBLING, .emit = MR_EMIT_FINAL};
@@ -180,7 +168,7 @@ void mr_check_aggregate(mr_check *check, const mr_yaml_node *body, mr_topology_s
     }
     if (fields != NULL) {
         mr_check_fields(check, fields, step, label);
-    } else if (!later && mr_yaml_get(body, "fields") == NULL) {
+    } else if (!later && mr_check_lacks(check, body, "fields")) {
         mr_diagnostics_add(check->diagnostics, MR_SEVERITY_ERROR, "E201", step->node.place, 1,
                            "fields: {orders: count(), total: sum(value.total)}",
                            "'fields' is missing");

@@ -8,6 +8,24 @@
 /* Pipelines of one job: circles and orders are found by recursion over them. */
 #define MR_PIPELINES_MAX 1000
 
+/* An unknown key of a mapping, and the known one that was probably meant. */
+typedef struct mr_misspelt mr_misspelt;
+struct mr_misspelt {
+    const mr_yaml_node *mapping;
+    const char *meant;
+    const mr_misspelt *next;
+};
+
+/* A file or folder that a connector names. */
+typedef struct mr_used_path mr_used_path;
+struct mr_used_path {
+    const char *text;
+    const char *connector; /* its name in the job */
+    bool is_written;       /* by a sink */
+    const mr_yaml_node *node;
+    const mr_used_path *next;
+};
+
 typedef struct mr_check {
     mr_topology *topology;
     const mr_catalog *catalog;
@@ -16,6 +34,9 @@ typedef struct mr_check {
     const mr_yaml_node *default_key; /* formats of `defaults`; NULL: none */
     const mr_yaml_node *default_value;
     const mr_yaml_node *default_time;
+    bool default_time_taken;     /* by some stream */
+    const mr_misspelt *misspelt; /* reported so far */
+    const mr_used_path *paths;   /* seen so far */
 } mr_check;
 
 /* A closed set of keys: what this version executes, and what the language has beside.
@@ -35,9 +56,10 @@ void mr_check_error(mr_check *check, const mr_yaml_node *node, const char *code,
                     const char *format, ...) MR_PRINTF(5, 6);
 /* E204: `what` belongs to the language, not to this version. */
 void mr_check_refuse(mr_check *check, const mr_yaml_node *node, const char *what);
-/* An error about an unknown word, with the nearest of the NULL-terminated candidates. */
-void mr_check_unknown(mr_check *check, const mr_yaml_node *node, const char *code, const char *what,
-                      const char *const *candidates);
+/* An error about an unknown word, with the nearest of the NULL-terminated candidates, which it
+ * gives; NULL: none is near. */
+const char *mr_check_unknown(mr_check *check, const mr_yaml_node *node, const char *code,
+                             const char *what, const char *const *candidates);
 size_t mr_words_count(const char *const *words);
 bool mr_words_have(const char *const *words, const char *word);
 
@@ -45,6 +67,11 @@ bool mr_words_have(const char *const *words, const char *word);
 
 /* Reports keys outside the set; false: the node is no mapping. */
 bool mr_check_keys(mr_check *check, const mr_yaml_node *mapping, const mr_key_set *set);
+/* Remembers what an unknown key was meant to be; NULL: nobody knows. */
+void mr_check_misspelt(mr_check *check, const mr_yaml_node *mapping, const char *meant);
+/* Whether a key is missing and nothing that was reported before explains why: a misspelt key, a
+ * part of the mapping that was left out. */
+bool mr_check_lacks(const mr_check *check, const mr_yaml_node *mapping, const char *key);
 /* The value of a key; NULL: missing (an error at `owner` if required) or nothing was written behind
  * it. */
 const mr_yaml_node *mr_check_get(mr_check *check, const mr_yaml_node *mapping, const char *key,
@@ -68,11 +95,14 @@ mr_name *mr_check_enter(mr_check *check, const mr_yaml_node *node, mr_name_kind 
  * The result, in the arena, is sorted. */
 mr_name **mr_check_section(mr_check *check, const mr_yaml_node *section, mr_name_kind kind,
                            uint32_t *count_out);
-/* The stream a node names, or MR_INDEX_NONE: reported. */
-uint32_t mr_check_stream_name(mr_check *check, const mr_yaml_node *node, const char *what);
-/* NULL: unknown, reported with the nearest name of the wanted kinds. */
+/* The stream a node names, or MR_INDEX_NONE: reported. words: what else could stand there, for the
+ * suggestion; NULL: nothing. */
+uint32_t mr_check_stream_name(mr_check *check, const mr_yaml_node *node, const char *what,
+                              const char *const *words);
+/* NULL: unknown, reported with the nearest name of the wanted kinds, or the nearest of `words`. */
 const mr_name *mr_check_resolve(mr_check *check, const mr_yaml_node *node, const char *what,
-                                const mr_name_kind *kinds, size_t kinds_count);
+                                const mr_name_kind *kinds, size_t kinds_count,
+                                const char *const *words);
 /* `stop`, `drop` or a stream. */
 mr_policy mr_check_policy(mr_check *check, const mr_yaml_node *node, const char *what);
 /* `on_error` of a mapping, else what surrounds it says. */
@@ -87,6 +117,9 @@ void mr_check_unused_types(mr_check *check);
 
 /* ---- code (topology_code.c) ---- */
 
+/* How YAML wrote a scalar, and where its text begins as far as that says. */
+mr_text_style mr_check_text_style(const mr_yaml_node *node);
+mr_place mr_check_text_place(const mr_yaml_node *node);
 /* Any code text; label in the arena. NULL: reported. */
 const mr_code *mr_check_code(mr_check *check, const mr_yaml_node *node, mr_code_use use,
                              uint32_t scope, const char *label);

@@ -6,15 +6,35 @@
 
 static const char *const quote_hint =
     "text with commas, brackets, braces or ': ' wants quotes or block style (|)";
+static const char *const comment_hint =
+    "` #` begins a comment in YAML: text that begins with # wants quotes";
 
-static mr_text_style style_of(const mr_yaml_node *node) {
+static uint32_t characters_of(const char *text) {
+    uint32_t count = 0;
+    for (; *text != '\0'; text++) {
+        count += ((uint8_t)*text & 0xc0) != 0x80;
+    }
+    return count;
+}
+
+mr_text_style mr_check_text_style(const mr_yaml_node *node) {
     if (node->style == MR_YAML_LITERAL) {
         return MR_TEXT_BLOCK;
     }
     if (node->style == MR_YAML_FOLDED || node->end.line != node->place.line) {
         return MR_TEXT_FOLDED;
     }
-    return MR_TEXT_PLAIN_LINE;
+    if (node->style == MR_YAML_QUOTED) {
+        bool escaped = mr_yaml_length(node) != characters_of(node->text) + 2;
+        return escaped ? MR_TEXT_ESCAPED : MR_TEXT_PLAIN_LINE;
+    }
+    return node->in_braces ? MR_TEXT_IN_BRACES : MR_TEXT_PLAIN_LINE;
+}
+
+mr_place mr_check_text_place(const mr_yaml_node *node) {
+    mr_text_style style = mr_check_text_style(node);
+    bool inside = style != MR_TEXT_FOLDED && style != MR_TEXT_ESCAPED;
+    return inside ? node->text_place : node->place;
 }
 
 static bool is_blank(const char *text) {
@@ -48,13 +68,14 @@ static const mr_code *compile(mr_check *check, const char *text, mr_code_use use
 static bool check_text(mr_check *check, const mr_yaml_node *node) {
     if (node->kind != MR_YAML_SCALAR) {
         mr_check_error(check, node, "E105", quote_hint, "code is wanted, this is %s",
-                       mr_yaml_kind_name(node->kind));
+                       mr_yaml_kind_name(node));
         return false;
     }
     if (is_blank(node->text)) {
-        mr_check_error(check, node, "E400",
-                       "` #` begins a comment in YAML: text that begins with # wants quotes",
-                       "code is wanted, nothing is here");
+        if (!node->incomplete) {
+            mr_check_error(check, node, "E400", node->in_braces ? quote_hint : comment_hint,
+                           "code is wanted, nothing is here");
+        }
         return false;
     }
     return true;
@@ -65,15 +86,17 @@ const mr_code *mr_check_code(mr_check *check, const mr_yaml_node *node, mr_code_
     if (!check_text(check, node)) {
         return NULL;
     }
-    mr_text_style style = style_of(node);
-    mr_place place = style == MR_TEXT_FOLDED ? node->place : node->text_place;
     const char *text = mr_arena_strndup(check->arena, node->text, strlen(node->text));
-    return compile(check, text, use, scope, place, style, label);
+    return compile(check, text, use, scope, mr_check_text_place(node), mr_check_text_style(node),
+                   label);
 }
 
 /* Where byte `offset` of a scalar's text stands in the file. */
-static mr_place place_inside(const mr_yaml_node *node, size_t offset) {
-    mr_place place = node->text_place;
+static mr_place place_inside(const mr_yaml_node *node, mr_text_style style, size_t offset) {
+    mr_place place = mr_check_text_place(node);
+    if (style == MR_TEXT_FOLDED || style == MR_TEXT_ESCAPED) {
+        return place;
+    }
     for (size_t i = 0; i < offset; i++) {
         if (node->text[i] == '\n') {
             place.line++;
@@ -89,8 +112,8 @@ const mr_code *mr_check_code_part(mr_check *check, const mr_yaml_node *node, siz
                                   size_t length, uint32_t scope, const char *label) {
     MR_ASSERT(node->kind == MR_YAML_SCALAR && offset + length <= strlen(node->text));
     char *text = mr_arena_strndup(check->arena, node->text + offset, length);
-    mr_text_style style = style_of(node);
-    mr_place place = style == MR_TEXT_FOLDED ? node->place : place_inside(node, offset);
+    mr_text_style style = mr_check_text_style(node);
+    mr_place place = place_inside(node, style, offset);
     if (style == MR_TEXT_BLOCK && strchr(text, '\n') == NULL) {
         style = MR_TEXT_PLAIN_LINE;
     }

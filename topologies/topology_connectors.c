@@ -3,6 +3,7 @@
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/number.h"
+#include "topologies/setting_kind.h"
 #include "topologies/topology_check.h"
 
 typedef enum flow_way { SOURCE, SINK } flow_way;
@@ -18,11 +19,13 @@ static const char *const sink_formats[] = {"json", "record", NULL};
 typedef struct gathered {
     mr_check *check;
     flow_way direction;
+    const char *name; /* in the job */
     const mr_catalog_plugin *plugin;
     const mr_yaml_node *body; /* of the plugin's key */
     mr_setting *settings;
     uint32_t settings_count;
-    bool *given; /* by catalog field */
+    bool *given;  /* by catalog field */
+    bool refused; /* some setting is not in this version: it may be why another one is missing */
     mr_format format;
     mr_sink_format sink_format;
     uint64_t record_bytes_max;
@@ -49,7 +52,8 @@ static const mr_catalog_plugin *find_plugin(const mr_catalog *catalog, const cha
     return NULL;
 }
 
-static void report_connector_key(mr_check *check, const mr_yaml_node *key, flow_way direction) {
+static void report_connector_key(mr_check *check, const mr_yaml_node *body, const mr_yaml_node *key,
+                                 flow_way direction) {
     const mr_catalog *catalog = check->catalog;
     const char *const *own = direction == SOURCE ? source_keys : sink_keys;
     size_t own_count = mr_words_count(own);
@@ -63,7 +67,7 @@ static void report_connector_key(mr_check *check, const mr_yaml_node *key, flow_
     }
     const char *what = mr_arena_printf(check->arena, "unknown key or connector '%s' in a %s",
                                        key->text, direction == SOURCE ? "source" : "sink");
-    mr_check_unknown(check, key, "E203", what, known);
+    mr_check_misspelt(check, body, mr_check_unknown(check, key, "E203", what, known));
 }
 
 /* Sets plugin and body; false: reported. */
@@ -73,7 +77,7 @@ static bool find_connector(gathered *g, const mr_name *name) {
     const char *const *own = g->direction == SOURCE ? source_keys : sink_keys;
     if (body->kind != MR_YAML_MAPPING) {
         mr_check_error(check, body, "E105", NULL, "a connector is a mapping, this is %s",
-                       mr_yaml_kind_name(body->kind));
+                       mr_yaml_kind_name(body));
         return false;
     }
     bool reported = false;
@@ -88,7 +92,7 @@ static bool find_connector(gathered *g, const mr_name *name) {
             mr_check_refuse(check, key, key->text);
             reported = true;
         } else if (plugin == NULL) {
-            report_connector_key(check, key, g->direction);
+            report_connector_key(check, body, key, g->direction);
             reported = true;
         } else if (g->plugin != NULL) {
             mr_check_error(check, key, "E210", NULL,
@@ -105,17 +109,6 @@ static bool find_connector(gathered *g, const mr_name *name) {
     return g->plugin != NULL;
 }
 
-static bool is_choice(const char *choices, const char *value) {
-    size_t length = strlen(value);
-    for (const char *at = choices; at != NULL && length > 0; at = strchr(at, '|')) {
-        at += *at == '|';
-        if (strncmp(at, value, length) == 0 && (at[length] == '|' || at[length] == '\0')) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* As the host of connectors takes it: relative, no component empty, "." or "..". */
 static bool stays_below(const char *path) {
     for (const char *at = path;; at++) {
@@ -128,24 +121,6 @@ static bool stays_below(const char *path) {
             return true;
         }
     }
-}
-
-static bool has_kind(const mr_catalog_field *field, const char *value) {
-    int64_t number = 0;
-    uint64_t size = 0;
-    if (strcmp(field->kind, "int") == 0) {
-        return mr_int_parse(mr_bytes_text(value), &number) == MR_OK;
-    }
-    if (strcmp(field->kind, "size") == 0) {
-        return mr_size_parse(mr_bytes_text(value), &size) == MR_OK;
-    }
-    if (strcmp(field->kind, "duration") == 0) {
-        return mr_duration_parse(mr_bytes_text(value), &number) == MR_OK;
-    }
-    if (strcmp(field->kind, "choice") == 0) {
-        return is_choice(field->choices, value);
-    }
-    return value[0] != '\0';
 }
 
 static void check_format_setting(gathered *g, const mr_yaml_node *node) {
@@ -162,8 +137,8 @@ static void check_format_setting(gathered *g, const mr_yaml_node *node) {
         }
         return;
     }
-    bool json = strncmp(node->text, "json", 4) == 0 || strncmp(node->text, "csv", 3) == 0;
-    if (json) {
+    bool json = strcmp(node->text, "json") == 0 || strncmp(node->text, "json(", 5) == 0;
+    if (json || strncmp(node->text, "csv", 3) == 0) {
         g->format = mr_check_format(check, node);
     } else if (strcmp(node->text, "lines") != 0) {
         static const char *const formats[] = {"lines", "json", "json(Type)", NULL};
@@ -172,82 +147,164 @@ static void check_format_setting(gathered *g, const mr_yaml_node *node) {
     }
 }
 
-static void check_record_bytes(gathered *g, const mr_yaml_node *node, const char *value) {
+static void check_record_bytes(gathered *g, const mr_yaml_node *node) {
     uint64_t bytes = 0;
-    if (mr_size_parse(mr_bytes_text(value), &bytes) != MR_OK || bytes == 0 ||
+    if (mr_size_parse(mr_bytes_text(node->text), &bytes) != MR_OK || bytes == 0 ||
         bytes > MR_RECORD_BYTES_MAX) {
         mr_check_error(g->check, node, "E502", NULL,
                        "'max_record' must be a size from 1 to %d bytes, not '%s'",
-                       MR_RECORD_BYTES_MAX, value);
+                       MR_RECORD_BYTES_MAX, node->text);
         return;
     }
     g->record_bytes_max = bytes;
 }
 
-static void report_setting(gathered *g, const mr_yaml_node *key, const char *name) {
-    size_t count = 0;
-    const mr_catalog_field *fields = fields_of(g, &count);
-    const char **known = mr_arena_zalloc(g->check->arena, sizeof *known * (count + 3));
-    for (size_t i = 0; i < count; i++) {
-        known[i] = fields[i].name;
-    }
-    known[count++] = "format";
-    if (g->direction == SOURCE) {
-        known[count++] = "max_record";
-    }
-    const char *nearest = mr_suggest(name, known, count);
-    mr_buf hint = {0};
-    for (size_t i = 0; i < count; i++) {
-        mr_buf_printf(&hint, "%s%s", i == 0 ? "one of " : ", ", known[i]);
-    }
-    if (nearest != NULL) {
-        mr_check_error(g->check, key, "E203", mr_buf_cstr(&hint),
-                       "unknown key '%s' in %s, did you mean '%s'?", name, g->plugin->name,
-                       nearest);
-    } else {
-        mr_check_error(g->check, key, "E203", mr_buf_cstr(&hint), "unknown key '%s' in %s", name,
-                       g->plugin->name);
-    }
-    mr_buf_deinit(&hint);
+/* format and max_record are the runtime's own; a plugin may want to know them too. */
+static bool is_own(const gathered *g, const char *name) {
+    return strcmp(name, "format") == 0 ||
+           (strcmp(name, "max_record") == 0 && g->direction == SOURCE);
 }
 
-static void take_setting(gathered *g, const mr_yaml_node *key, const mr_yaml_node *node,
-                         const char *name) {
-    const char *value = mr_check_placeholders(g->check, node);
-    if (value == NULL) {
-        return;
+static void report_setting(gathered *g, const mr_yaml_node *key, const char *name) {
+    static const char *const own[] = {"format", "max_record"};
+    size_t fields_count = 0, count = 0;
+    const mr_catalog_field *fields = fields_of(g, &fields_count);
+    const char **known = mr_arena_zalloc(g->check->arena, sizeof *known * (fields_count + 3));
+    for (size_t i = 0; i < fields_count; i++) {
+        if (!is_own(g, fields[i].name)) {
+            known[count++] = fields[i].name;
+        }
     }
-    bool own = false;
-    if (strcmp(name, "format") == 0) {
-        check_format_setting(g, node);
-        own = true;
-    } else if (strcmp(name, "max_record") == 0 && g->direction == SOURCE) {
-        check_record_bytes(g, node, value);
-        own = true;
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        if (is_own(g, own[i])) {
+            known[count++] = own[i];
+        }
     }
+    const char *what =
+        mr_arena_printf(g->check->arena, "unknown key '%s' in %s", name, g->plugin->name);
+    mr_yaml_node written = *key;
+    written.text = name;
+    mr_check_misspelt(g->check, g->body, mr_check_unknown(g->check, &written, "E203", what, known));
+}
+
+/* A plugin's field of that name; the count: none. */
+static size_t find_field(const gathered *g, const char *name) {
     size_t count = 0, index = 0;
     const mr_catalog_field *fields = fields_of(g, &count);
     while (index < count && strcmp(fields[index].name, name) != 0) {
         index++;
     }
-    if (index == count) {
-        if (!own && mr_words_have(settings_later, name)) {
-            mr_check_refuse(g->check, key, name);
-        } else if (!own) {
-            report_setting(g, key, name);
+    return index;
+}
+
+/* "rotate" stands before "rotate.records". */
+static bool is_group(const gathered *g, const char *name) {
+    size_t count = 0, length = strlen(name);
+    const mr_catalog_field *fields = fields_of(g, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(fields[i].name, name, length) == 0 && fields[i].name[length] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The scalar with its placeholders put in; NULL: reported. */
+static const mr_yaml_node *written_out(gathered *g, const mr_yaml_node *node, const char *name) {
+    if (node->kind != MR_YAML_SCALAR || mr_yaml_is_nothing(node)) {
+        mr_check_error(g->check, node, "E502", NULL, "'%s' wants a text, this is %s", name,
+                       mr_yaml_kind_name(node));
+        return NULL;
+    }
+    const char *text = mr_check_placeholders(g->check, node);
+    if (text == NULL) {
+        return NULL;
+    }
+    mr_yaml_node *written = mr_arena_alloc(g->check->arena, sizeof *written);
+    *written = *node;
+    written->text = text;
+    return written;
+}
+
+static void take_own(gathered *g, const mr_yaml_node *node, const char *name) {
+    if (strcmp(name, "format") == 0) {
+        check_format_setting(g, node);
+    } else {
+        check_record_bytes(g, node);
+    }
+}
+
+static bool is_behind(mr_place a, mr_place b) {
+    return a.line != b.line ? a.line > b.line : a.column > b.column;
+}
+
+/* Two writers of one place, or a writer of what is read, stand in each other's way. */
+static void take_path(gathered *g, const mr_yaml_node *node) {
+    mr_used_path *path = mr_arena_alloc(g->check->arena, sizeof *path);
+    *path = (mr_used_path){.text = node->text,
+                           .connector = g->name,
+                           .is_written = g->direction == SINK,
+                           .node = node,
+                           .next = g->check->paths};
+    g->check->paths = path;
+    for (const mr_used_path *other = path->next; other != NULL; other = other->next) {
+        if (strcmp(other->text, path->text) != 0 || !(other->is_written || path->is_written)) {
+            continue;
+        }
+        bool later = is_behind(path->node->place, other->node->place);
+        const mr_used_path *first = later ? other : path;
+        mr_check_error(g->check, later ? path->node : other->node, "E502", NULL,
+                       first->is_written ? "'%s' is where the sink '%s' writes (line %u)"
+                                         : "'%s' is what the source '%s' reads (line %u)",
+                       path->text, first->connector, first->node->place.line);
+        return;
+    }
+}
+
+static void take_field(gathered *g, const mr_yaml_node *node, const char *name,
+                       const mr_catalog_field *field) {
+    bool path = strcmp(field->kind, "path") == 0 && node->text[0] != '\0';
+    if (path && stays_below(node->text)) {
+        take_path(g, node);
+    } else if (path) {
+        mr_check_error(g->check, node, "E502", "relative to the job's file, without '.' and '..'",
+                       "'%s' must stay under the job's folder, not '%s'", name, node->text);
+    } else if (!is_own(g, field->name) &&
+               !mr_setting_has_kind(field->kind, field->choices, node->text)) {
+        mr_check_error(g->check, node, "E502", field->choices, "'%s' wants %s, not '%s'", name,
+                       mr_setting_kind_words(field->kind), node->text);
+    }
+    g->settings[g->settings_count++] =
+        (mr_setting){.name = name, .value = node->text, .place = node->place};
+}
+
+static void take_setting(gathered *g, const mr_yaml_entry *entry, const char *name) {
+    size_t count = 0, index = find_field(g, name);
+    const mr_catalog_field *fields = fields_of(g, &count);
+    if (index == count && !is_own(g, name)) {
+        bool later = mr_words_have(settings_later, name);
+        g->refused = g->refused || later;
+        if (later) {
+            mr_check_refuse(g->check, entry->key, name);
+        } else {
+            report_setting(g, entry->key, name);
         }
         return;
     }
-    g->given[index] = true;
-    if (strcmp(fields[index].kind, "path") == 0 && value[0] != '\0' && !stays_below(value)) {
-        mr_check_error(g->check, node, "E502", "relative to the job's file, without '.' and '..'",
-                       "'%s' must stay under the job's folder, not '%s'", name, value);
-    } else if (!own && !has_kind(&fields[index], value)) {
-        mr_check_error(g->check, node, "E502", fields[index].choices, "'%s' wants a %s, not '%s'",
-                       name, fields[index].kind, value);
+    if (index < count && g->given[index]) {
+        mr_check_error(g->check, entry->key, "E104", NULL, "'%s' is given already", name);
+        return;
     }
-    g->settings[g->settings_count++] =
-        (mr_setting){.name = name, .value = value, .place = node->place};
+    if (index < count) {
+        g->given[index] = true;
+    }
+    const mr_yaml_node *written = written_out(g, entry->value, name);
+    if (written != NULL && is_own(g, name)) {
+        take_own(g, written, name);
+    }
+    if (written != NULL && index < count) {
+        take_field(g, written, name, &fields[index]);
+    }
 }
 
 /* Nested mappings become dotted names: rotate: {records: 5} is rotate.records. */
@@ -256,12 +313,13 @@ static void take_settings(gathered *g, const mr_yaml_node *mapping, const char *
         const mr_yaml_entry *entry = &mapping->entries[i];
         const char *name = mr_arena_printf(g->check->arena, "%s%s%s", prefix,
                                            prefix[0] == '\0' ? "" : ".", entry->key->text);
-        if (entry->value->kind == MR_YAML_MAPPING) {
+        if (!is_group(g, name)) {
+            take_setting(g, entry, name);
+        } else if (entry->value->kind == MR_YAML_MAPPING) {
             take_settings(g, entry->value, name);
-        } else if (mr_yaml_is_nothing(entry->value) || entry->value->kind != MR_YAML_SCALAR) {
-            mr_check_error(g->check, entry->value, "E502", NULL, "'%s' wants a text", name);
         } else {
-            take_setting(g, entry->key, entry->value, name);
+            mr_check_error(g->check, entry->value, "E105", NULL, "'%s' wants a mapping, this is %s",
+                           name, mr_yaml_kind_name(entry->value));
         }
     }
 }
@@ -280,7 +338,8 @@ static void check_settings(gathered *g) {
     g->settings = mr_arena_zalloc(check->arena, sizeof *g->settings * g->body->nodes_count);
     take_settings(g, g->body, "");
     for (size_t i = 0; i < count; i++) {
-        if (fields[i].required && !g->given[i]) {
+        if (fields[i].required && !g->given[i] && !g->refused &&
+            mr_check_lacks(check, g->body, fields[i].name)) {
             mr_check_error(check, g->body, "E201", NULL, "'%s' is missing in %s", fields[i].name,
                            g->plugin->name);
         }
@@ -311,13 +370,14 @@ static uint32_t connector_stream(mr_check *check, const mr_name *name, const cha
         mr_check_refuse(check, node, "to: {table: stream}");
         return MR_INDEX_NONE;
     }
-    return mr_check_stream_name(check, node, key);
+    return mr_check_stream_name(check, node, key, NULL);
 }
 
 static void check_source(mr_check *check, const mr_name *name, mr_plan_source *source,
                          mr_topology_chain *chain) {
     gathered g = {.check = check,
                   .direction = SOURCE,
+                  .name = name->text,
                   .format = {.kind = MR_FORMAT_STRING},
                   .record_bytes_max = MR_RECORD_BYTES_MAX};
     *source = (mr_plan_source){
@@ -340,7 +400,8 @@ static void check_source(mr_check *check, const mr_name *name, mr_plan_source *s
 
 static void check_sink(mr_check *check, const mr_name *name, mr_plan_sink *sink,
                        mr_topology_chain *chain) {
-    gathered g = {.check = check, .direction = SINK, .sink_format = MR_SINK_FORMAT_JSON};
+    gathered g = {
+        .check = check, .direction = SINK, .name = name->text, .sink_format = MR_SINK_FORMAT_JSON};
     *sink = (mr_plan_sink){
         .name = name->text, .place = name->place, .plugin = "", .stream = MR_INDEX_NONE};
     if (find_connector(&g, name)) {

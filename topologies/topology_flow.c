@@ -100,7 +100,8 @@ static void report_topics(search *s, uint32_t stream) {
     } else {
         place = topology->sinks[last - topology->pipelines_count].place;
     }
-    mr_diagnostics_add(s->check->diagnostics, MR_SEVERITY_ERROR, "E303", place, 1, NULL,
+    mr_diagnostics_add(s->check->diagnostics, MR_SEVERITY_ERROR, "E303", place, 1,
+                       "the streams of `on_error` and `late` are written too",
                        "a circle through topics: %s", mr_buf_cstr(&names));
     mr_buf_deinit(&names);
 }
@@ -228,35 +229,34 @@ static bool is_rekeying(const mr_topology_step *step) {
     return step->node.kind == MR_NODE_REKEY || step->node.kind == MR_NODE_FLAT_MAP;
 }
 
-/* The stream whose key format a pipeline's results still have; MR_INDEX_NONE: the key is a Lua
- * value by then, or not known. */
-static uint32_t key_stream(const mr_topology *topology, const mr_topology_from *from) {
-    uint32_t index = from->index;
-    mr_name_kind kind = from->kind;
-    while (kind == MR_NAME_PIPELINE) {
-        const mr_topology_pipeline *pipeline = &topology->pipelines[index];
-        for (uint32_t i = 0; i < pipeline->chain.count; i++) {
-            if (is_rekeying(&pipeline->chain.steps[i])) {
-                return MR_INDEX_NONE;
-            }
+/* Whether what comes out of a pipeline still has the key of its input. */
+static bool keeps_keys(const mr_topology_pipeline *pipeline) {
+    for (uint32_t i = 0; i < pipeline->chain.count; i++) {
+        if (is_rekeying(&pipeline->chain.steps[i])) {
+            return false;
         }
-        if (pipeline->unclear || pipeline->from_count == 0) {
-            return MR_INDEX_NONE;
-        }
-        kind = pipeline->from[0].kind;
-        index = pipeline->from[0].index;
     }
-    return index;
+    return !pipeline->unclear;
+}
+
+/* The stream whose key format an input still has; MR_INDEX_NONE: the key is a Lua value by then, or
+ * not known. of: by pipeline, those of the pipelines before. */
+static uint32_t key_stream(const mr_topology_from *from, const uint32_t *of) {
+    return from->kind == MR_NAME_STREAM ? from->index : of[from->index];
 }
 
 static void check_merges(mr_check *check) {
     static const char *const names[] = {"bytes", "string", "int", "float", "json"};
     const mr_topology *topology = check->topology;
+    uint32_t *of = mr_arena_alloc(check->arena, sizeof *of * topology->pipelines_count + 1);
     for (uint32_t i = 0; i < topology->pipelines_count; i++) {
-        const mr_topology_pipeline *pipeline = &topology->pipelines[i];
+        of[i] = MR_INDEX_NONE;
+    }
+    for (uint32_t i = 0; i < topology->pipelines_count; i++) {
+        const mr_topology_pipeline *pipeline = &topology->pipelines[topology->order[i]];
         uint32_t first = MR_INDEX_NONE;
         for (uint32_t j = 0; j < pipeline->from_count && !pipeline->unclear; j++) {
-            uint32_t stream = key_stream(topology, &pipeline->from[j]);
+            uint32_t stream = key_stream(&pipeline->from[j], of);
             if (stream == MR_INDEX_NONE) {
                 continue;
             }
@@ -273,6 +273,7 @@ static void check_merges(mr_check *check) {
                                    topology->streams[first].plan.name, names[wanted]);
             }
         }
+        of[topology->order[i]] = keeps_keys(pipeline) ? first : MR_INDEX_NONE;
     }
 }
 

@@ -92,7 +92,7 @@ mr_name **mr_check_section(mr_check *check, const mr_yaml_node *section, mr_name
     }
     if (section->kind != MR_YAML_MAPPING) {
         mr_check_error(check, section, "E105", NULL, "a mapping of names is wanted, this is %s",
-                       mr_yaml_kind_name(section->kind));
+                       mr_yaml_kind_name(section));
         return NULL;
     }
     mr_name **names = mr_arena_alloc(check->arena, sizeof *names * section->count + 1);
@@ -123,12 +123,15 @@ static bool kind_wanted(mr_name_kind kind, const mr_name_kind *kinds, size_t cou
     return false;
 }
 
-/* The nearest name among those that could stand there. */
+/* The nearest name among those that could stand there, and of the words that could. */
 static const char *nearest_name(const mr_check *check, const char *text, const mr_name_kind *kinds,
-                                size_t kinds_count) {
+                                size_t kinds_count, const char *const *words) {
     const mr_map *names = check->topology->names;
-    const char **candidates = mr_alloc_array(mr_map_count(names) + 1, sizeof *candidates);
-    size_t count = 0, cursor = 0;
+    size_t count = mr_words_count(words), cursor = 0;
+    const char **candidates = mr_alloc_array(mr_map_count(names) + count + 1, sizeof *candidates);
+    if (count > 0) {
+        memcpy(candidates, words, count * sizeof *candidates);
+    }
     mr_bytes key;
     void *value;
     while (mr_map_next(names, &cursor, &key, &value)) {
@@ -143,7 +146,8 @@ static const char *nearest_name(const mr_check *check, const char *text, const m
 }
 
 const mr_name *mr_check_resolve(mr_check *check, const mr_yaml_node *node, const char *what,
-                                const mr_name_kind *kinds, size_t kinds_count) {
+                                const mr_name_kind *kinds, size_t kinds_count,
+                                const char *const *words) {
     if (mr_check_text(check, node, what) == NULL) {
         return NULL;
     }
@@ -152,13 +156,13 @@ const mr_name *mr_check_resolve(mr_check *check, const mr_yaml_node *node, const
         return name;
     }
     const char *wanted = kind_word(kinds[0]);
+    const char *either = kinds_count > 1 ? " or pipeline" : "";
     if (name != NULL) {
-        mr_check_error(check, node, "E207", NULL, "%s wants a %s, '%s' is a %s (line %u)", what,
-                       wanted, node->text, kind_word(name->kind), name->place.line);
+        mr_check_error(check, node, "E207", NULL, "%s wants a %s%s, '%s' is a %s (line %u)", what,
+                       wanted, either, node->text, kind_word(name->kind), name->place.line);
         return NULL;
     }
-    const char *nearest = nearest_name(check, node->text, kinds, kinds_count);
-    const char *either = kinds_count > 1 ? " or pipeline" : "";
+    const char *nearest = nearest_name(check, node->text, kinds, kinds_count, words);
     if (nearest != NULL) {
         mr_check_error(check, node, "E207", NULL, "unknown %s%s '%s', did you mean '%s'?", wanted,
                        either, node->text, nearest);
@@ -168,9 +172,10 @@ const mr_name *mr_check_resolve(mr_check *check, const mr_yaml_node *node, const
     return NULL;
 }
 
-uint32_t mr_check_stream_name(mr_check *check, const mr_yaml_node *node, const char *what) {
+uint32_t mr_check_stream_name(mr_check *check, const mr_yaml_node *node, const char *what,
+                              const char *const *words) {
     static const mr_name_kind streams[] = {MR_NAME_STREAM};
-    const mr_name *name = mr_check_resolve(check, node, what, streams, 1);
+    const mr_name *name = mr_check_resolve(check, node, what, streams, 1, words);
     return name == NULL ? MR_INDEX_NONE : name->index;
 }
 
@@ -183,7 +188,8 @@ mr_policy mr_check_policy(mr_check *check, const mr_yaml_node *node, const char 
         policy.kind = MR_POLICY_DROP;
         return policy;
     }
-    policy.stream = mr_check_stream_name(check, node, what);
+    static const char *const words[] = {"stop", "drop", NULL};
+    policy.stream = mr_check_stream_name(check, node, what, words);
     if (policy.stream != MR_INDEX_NONE) {
         policy.kind = MR_POLICY_STREAM;
     }

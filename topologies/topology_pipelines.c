@@ -7,7 +7,7 @@ static const mr_key_set pipeline_set = {"in a pipeline", pipeline_keys, NULL};
 
 static void add_from(mr_check *check, const mr_yaml_node *node, mr_topology_pipeline *pipeline) {
     static const mr_name_kind kinds[] = {MR_NAME_STREAM, MR_NAME_PIPELINE};
-    const mr_name *name = mr_check_resolve(check, node, "from", kinds, 2);
+    const mr_name *name = mr_check_resolve(check, node, "from", kinds, 2, NULL);
     if (name == NULL) {
         pipeline->unclear = true;
         return;
@@ -48,72 +48,92 @@ static void check_from(mr_check *check, mr_topology_pipeline *pipeline) {
 }
 
 static void check_to(mr_check *check, mr_topology_pipeline *pipeline) {
+    static const char *const words[] = {"none", NULL};
     const mr_yaml_node *to =
         mr_check_get(check, pipeline->body, "to", MR_OPTIONAL, pipeline->place);
     pipeline->to = MR_INDEX_NONE;
-    if (mr_yaml_get(pipeline->body, "to") == NULL) {
+    if (mr_check_lacks(check, pipeline->body, "to")) {
         return;
     }
-    pipeline->end = MR_END_NONE;
+    pipeline->end = MR_END_STREAM;
     if (to == NULL) {
         return;
     }
     pipeline->to_place = to->place;
-    if (to->kind == MR_YAML_MAPPING &&
-        (mr_yaml_get(to, "by") != NULL || mr_yaml_get(to, "of") != NULL)) {
+    if (to->kind == MR_YAML_SCALAR && strcmp(to->text, "none") == 0) {
+        pipeline->end = MR_END_NONE;
+    } else if (to->kind == MR_YAML_MAPPING &&
+               (mr_yaml_get(to, "by") != NULL || mr_yaml_get(to, "of") != NULL)) {
         mr_check_refuse(check, to, "to: {by, of}");
-    } else if (to->kind != MR_YAML_SCALAR || strcmp(to->text, "none") != 0) {
-        pipeline->end = MR_END_STREAM;
-        pipeline->to = mr_check_stream_name(check, to, "to");
+    } else {
+        pipeline->to = mr_check_stream_name(check, to, "to", words);
     }
-}
-
-static void report_circle(mr_check *check, const mr_topology_pipeline *pipeline,
-                          const mr_topology_from *from) {
-    const char *other = check->topology->pipelines[from->index].name;
-    mr_diagnostics_add(check->diagnostics, MR_SEVERITY_ERROR, "E302", from->place,
-                       (uint32_t)strlen(other), NULL,
-                       "pipelines read each other in a circle: '%s' reads '%s', which reads '%s'",
-                       pipeline->name, other, pipeline->name);
 }
 
 typedef enum visit_state { NOT_VISITED, VISITING, VISITED } visit_state;
 
+/* From readers to what they read; path: the pipelines that are being visited, outermost first. */
+typedef struct visiting {
+    mr_check *check;
+    visit_state *states;
+    uint32_t *path;
+    uint32_t path_count;
+    uint32_t ordered; /* pipelines in topology->order */
+} visiting;
+
+/* The last one on the path reads an earlier one: told from there on, in the way the records go. */
+static void report_circle(const visiting *v, const mr_topology_from *from) {
+    const mr_topology_pipeline *pipelines = v->check->topology->pipelines;
+    mr_buf names = {0};
+    mr_buf_put_text(&names, pipelines[from->index].name);
+    uint32_t at = v->path_count;
+    do {
+        at--;
+        mr_buf_printf(&names, " -> %s", pipelines[v->path[at]].name);
+    } while (v->path[at] != from->index);
+    mr_diagnostics_add(v->check->diagnostics, MR_SEVERITY_ERROR, "E302", from->place,
+                       (uint32_t)strlen(pipelines[from->index].name), NULL,
+                       "pipelines read each other in a circle: %s", mr_buf_cstr(&names));
+    mr_buf_deinit(&names);
+}
+
 /* Depth first by name: a pipeline comes behind all that it reads, whatever the order in the file.
  */
-static void visit(mr_check *check, uint32_t index, visit_state *states, uint32_t *count) {
-    mr_topology *topology = check->topology;
+static void visit(visiting *v, uint32_t index) {
+    mr_topology *topology = v->check->topology;
     mr_topology_pipeline *pipeline = &topology->pipelines[index];
-    states[index] = VISITING;
+    v->states[index] = VISITING;
+    v->path[v->path_count++] = index;
     for (uint32_t i = 0; i < pipeline->from_count; i++) {
         const mr_topology_from *from = &pipeline->from[i];
         if (from->kind != MR_NAME_PIPELINE) {
             continue;
         }
-        if (states[from->index] == NOT_VISITED) {
-            visit(check, from->index, states, count);
-        } else if (states[from->index] == VISITING) {
-            report_circle(check, pipeline, from);
+        if (v->states[from->index] == NOT_VISITED) {
+            visit(v, from->index);
+        } else if (v->states[from->index] == VISITING) {
+            report_circle(v, from);
             pipeline->unclear = true;
         }
     }
-    states[index] = VISITED;
-    topology->order[(*count)++] = index;
+    v->path_count--;
+    v->states[index] = VISITED;
+    topology->order[v->ordered++] = index;
 }
 
 static void order_pipelines(mr_check *check) {
     mr_topology *topology = check->topology;
-    uint32_t count = 0;
-    topology->order =
-        mr_arena_zalloc(check->arena, sizeof *topology->order * topology->pipelines_count + 1);
-    visit_state *states =
-        mr_arena_zalloc(check->arena, sizeof *states * topology->pipelines_count + 1);
-    for (uint32_t i = 0; i < topology->pipelines_count; i++) {
-        if (states[i] == NOT_VISITED) {
-            visit(check, i, states, &count);
+    uint32_t count = topology->pipelines_count;
+    topology->order = mr_arena_zalloc(check->arena, sizeof *topology->order * count + 1);
+    visiting v = {.check = check,
+                  .states = mr_arena_zalloc(check->arena, sizeof(visit_state) * count + 1),
+                  .path = mr_arena_zalloc(check->arena, sizeof(uint32_t) * count + 1)};
+    for (uint32_t i = 0; i < count; i++) {
+        if (v.states[i] == NOT_VISITED) {
+            visit(&v, i);
         }
     }
-    MR_ASSERT(count == topology->pipelines_count);
+    MR_ASSERT(v.ordered == count);
 }
 
 /* What flows in: windowed if all inputs are, replacing if any is. Where an input is not known,

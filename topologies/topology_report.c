@@ -48,8 +48,8 @@ static void join_words(const char *const *words, mr_buf *out) {
     }
 }
 
-void mr_check_unknown(mr_check *check, const mr_yaml_node *node, const char *code, const char *what,
-                      const char *const *candidates) {
+const char *mr_check_unknown(mr_check *check, const mr_yaml_node *node, const char *code,
+                             const char *what, const char *const *candidates) {
     size_t count = mr_words_count(candidates);
     const char *nearest = mr_suggest(node->text, candidates, count);
     mr_buf hint = {0};
@@ -63,12 +63,33 @@ void mr_check_unknown(mr_check *check, const mr_yaml_node *node, const char *cod
         mr_check_error(check, node, code, hint_text, "%s", what);
     }
     mr_buf_deinit(&hint);
+    return nearest;
+}
+
+void mr_check_misspelt(mr_check *check, const mr_yaml_node *mapping, const char *meant) {
+    if (meant != NULL) {
+        mr_misspelt *misspelt = mr_arena_alloc(check->arena, sizeof *misspelt);
+        *misspelt = (mr_misspelt){mapping, meant, check->misspelt};
+        check->misspelt = misspelt;
+    }
+}
+
+bool mr_check_lacks(const mr_check *check, const mr_yaml_node *mapping, const char *key) {
+    if (mapping->incomplete || mr_yaml_get(mapping, key) != NULL) {
+        return false;
+    }
+    for (const mr_misspelt *at = check->misspelt; at != NULL; at = at->next) {
+        if (at->mapping == mapping && strcmp(at->meant, key) == 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool mr_check_keys(mr_check *check, const mr_yaml_node *mapping, const mr_key_set *set) {
     if (mapping->kind != MR_YAML_MAPPING) {
         mr_check_error(check, mapping, "E105", NULL, "a mapping is wanted %s, this is %s",
-                       set->where, mr_yaml_kind_name(mapping->kind));
+                       set->where, mr_yaml_kind_name(mapping));
         return false;
     }
     for (uint32_t i = 0; i < mapping->count; i++) {
@@ -82,7 +103,8 @@ bool mr_check_keys(mr_check *check, const mr_yaml_node *mapping, const mr_key_se
         }
         mr_buf what = {0};
         mr_buf_printf(&what, "unknown key '%s' %s", key->text, set->where);
-        mr_check_unknown(check, key, "E203", mr_buf_cstr(&what), set->known);
+        const char *meant = mr_check_unknown(check, key, "E203", mr_buf_cstr(&what), set->known);
+        mr_check_misspelt(check, mapping, meant);
         mr_buf_deinit(&what);
     }
     return true;
@@ -92,11 +114,13 @@ const mr_yaml_node *mr_check_get(mr_check *check, const mr_yaml_node *mapping, c
                                  mr_presence presence, mr_place owner) {
     const mr_yaml_node *value = mr_yaml_get(mapping, key);
     if (value != NULL && mr_yaml_is_nothing(value)) {
-        mr_check_error(check, value, "E105", "a ` #` begins a comment in YAML",
-                       "nothing is written behind '%s'", key);
+        if (!value->incomplete) {
+            mr_check_error(check, value, "E105", "a ` #` begins a comment in YAML",
+                           "nothing is written behind '%s'", key);
+        }
         return NULL;
     }
-    if (value == NULL && presence == MR_REQUIRED) {
+    if (presence == MR_REQUIRED && mr_check_lacks(check, mapping, key)) {
         mr_diagnostics_add(check->diagnostics, MR_SEVERITY_ERROR, "E201", owner, 1, NULL,
                            "'%s' is missing", key);
     }
@@ -106,7 +130,7 @@ const mr_yaml_node *mr_check_get(mr_check *check, const mr_yaml_node *mapping, c
 const char *mr_check_text(mr_check *check, const mr_yaml_node *node, const char *what) {
     if (node->kind != MR_YAML_SCALAR) {
         mr_check_error(check, node, "E105", NULL, "%s wants a text, this is %s", what,
-                       mr_yaml_kind_name(node->kind));
+                       mr_yaml_kind_name(node));
         return NULL;
     }
     if (node->text[0] == '\0') {

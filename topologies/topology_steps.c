@@ -86,7 +86,7 @@ static void check_set(step_place *at, const mr_yaml_node *body) {
             mr_check_error(at->check, entry->value, "E105",
                            "write one field per text, with its path: total.net: ...",
                            "a field of 'set' wants code, this is %s",
-                           mr_yaml_kind_name(entry->value->kind));
+                           mr_yaml_kind_name(entry->value));
             continue;
         }
         items[i].code = mr_check_code(at->check, entry->value, MR_CODE_VALUE, at->scope,
@@ -115,6 +115,13 @@ static void check_replacing(step_place *at, const mr_yaml_node *key) {
     }
 }
 
+/* A step is not known: neither is what comes out of it, and nothing is reported about that. */
+static void give_up(mr_steps_context *context) {
+    context->refused = true;
+    context->windowed = true;
+    context->replacing = false;
+}
+
 static void check_keyed(step_place *at, const mr_yaml_entry *operation) {
     mr_topology_step *step = at->step;
     if (at->context->of == MR_STEPS_OF_CONNECTOR) {
@@ -129,6 +136,10 @@ static void check_keyed(step_place *at, const mr_yaml_entry *operation) {
         mr_check_count(at->check, operation->value, step);
     } else {
         mr_check_aggregate(at->check, operation->value, step, at->code_label);
+    }
+    if (operation->value->kind == MR_YAML_SEQUENCE) {
+        give_up(at->context);
+        return;
     }
     at->context->windowed = step->node.aggregate.window.kind != MR_WINDOW_NONE;
     at->context->replacing = !at->context->windowed;
@@ -163,14 +174,14 @@ static const mr_yaml_entry *find_operator(mr_check *check, const mr_yaml_node *s
         }
         if (mr_words_have(operators_later, entry->key->text)) {
             mr_check_refuse(check, entry->key, entry->key->text);
-            context->refused = true;
+            give_up(context);
             other = true;
         } else if (!mr_words_have(operators, entry->key->text)) {
             mr_buf what = {0};
             mr_buf_printf(&what, "unknown step '%s'", entry->key->text);
             mr_check_unknown(check, entry->key, "E203", mr_buf_cstr(&what), operators);
             mr_buf_deinit(&what);
-            context->refused = true;
+            give_up(context);
             other = true;
         } else if (found != NULL) {
             mr_check_error(check, entry->key, "E210", "a step begins with '-'",
@@ -212,7 +223,7 @@ static void check_step(mr_check *check, const mr_yaml_node *body, mr_topology_ch
                        mr_steps_context *context) {
     if (body->kind != MR_YAML_MAPPING) {
         mr_check_error(check, body, "E210", "- filter: value.total > 0",
-                       "a step is one operator key, this is %s", mr_yaml_kind_name(body->kind));
+                       "a step is one operator key, this is %s", mr_yaml_kind_name(body));
         return;
     }
     const mr_yaml_entry *operation = find_operator(check, body, context);
@@ -255,8 +266,8 @@ mr_topology_chain mr_check_steps(mr_check *check, const mr_yaml_node *steps,
     }
     if (steps->kind != MR_YAML_SEQUENCE) {
         mr_check_error(check, steps, "E105", "each step begins with '- '",
-                       "'steps' wants a list, this is %s", mr_yaml_kind_name(steps->kind));
-        context->refused = true;
+                       "'steps' wants a list, this is %s", mr_yaml_kind_name(steps));
+        give_up(context);
         return chain;
     }
     chain.steps = mr_arena_zalloc(check->arena, sizeof *chain.steps * steps->count + 1);

@@ -32,6 +32,9 @@ void mr_check_defaults(mr_check *check, const mr_yaml_node *section) {
     check->default_key = mr_check_get(check, section, "key", MR_OPTIONAL, none);
     check->default_value = mr_check_get(check, section, "value", MR_OPTIONAL, none);
     check->default_time = mr_check_get(check, section, "time", MR_OPTIONAL, none);
+    /* Here already: streams may all have their own. */
+    (void)mr_check_format(check, check->default_key);
+    (void)mr_check_format(check, check->default_value);
     const mr_yaml_node *guarantee = mr_check_get(check, section, "guarantee", MR_OPTIONAL, none);
     if (guarantee == NULL || mr_check_text(check, guarantee, "guarantee") == NULL) {
         return;
@@ -75,7 +78,7 @@ static void check_time(mr_check *check, const mr_yaml_node *time, mr_plan_stream
     const mr_yaml_node *unit = mr_check_get(check, time, "unit", MR_OPTIONAL, none);
     if (unit != NULL) {
         check_unit(check, unit, stream);
-        if (from == NULL) {
+        if (mr_check_lacks(check, time, "from")) {
             mr_check_error(check, unit, "E201", NULL, "'unit' without 'from'");
         }
     }
@@ -92,7 +95,7 @@ static void check_time(mr_check *check, const mr_yaml_node *time, mr_plan_stream
 static mr_format stream_format(mr_check *check, const mr_yaml_node *body, const char *key,
                                const mr_yaml_node *standard, mr_place place) {
     const mr_yaml_node *node = mr_check_get(check, body, key, MR_OPTIONAL, place);
-    if (node == NULL && standard == NULL && mr_yaml_get(body, key) == NULL) {
+    if (standard == NULL && mr_check_lacks(check, body, key)) {
         mr_diagnostics_add(check->diagnostics, MR_SEVERITY_ERROR, "E201", place, 1,
                            "one of string, bytes, int, float, json, json(Type); here or in "
                            "`defaults`",
@@ -109,18 +112,19 @@ static bool is_topic_name(const char *topic) {
                length;
 }
 
+/* `....<word><generation>`: what a job makes for itself, this one or another. */
+static bool ends_in_generation(const char *topic, const char *word) {
+    const char *found = strstr(topic, word);
+    const char *digits = found == NULL ? "" : found + strlen(word);
+    return *digits != '\0' && digits[strspn(digits, "0123456789")] == '\0';
+}
+
 /* Topics that the runtime makes for itself: internal ones and marks. */
 static bool is_reserved_topic(const mr_check *check, const char *topic) {
     size_t job = strlen(check->topology->job);
-    if (strncmp(topic, "__", 2) == 0) {
-        return true;
-    }
-    if (strncmp(topic, check->topology->job, job) != 0) {
-        return false;
-    }
-    return strcmp(topic + job, "-marks") == 0 ||
-           (topic[job] == '.' &&
-            (strstr(topic, ".repartition.g") != NULL || strstr(topic, ".changelog.g") != NULL));
+    return strncmp(topic, "__", 2) == 0 || ends_in_generation(topic, ".repartition.g") ||
+           ends_in_generation(topic, ".changelog.g") ||
+           (strncmp(topic, check->topology->job, job) == 0 && strcmp(topic + job, "-marks") == 0);
 }
 
 static void check_topic(mr_check *check, const mr_yaml_node *node, mr_plan_stream *stream) {
@@ -199,8 +203,11 @@ static void check_stream(mr_check *check, const mr_name *name, mr_topology_strea
     stream->key = stream_format(check, body, "key", check->default_key, name->place);
     stream->value = stream_format(check, body, "value", check->default_value, name->place);
     const mr_yaml_node *time = mr_check_get(check, body, "time", MR_OPTIONAL, name->place);
-    if (time != NULL || check->default_time != NULL) {
-        check_time(check, time != NULL ? time : check->default_time, stream);
+    if (time != NULL) {
+        check_time(check, time, stream);
+    } else if (check->default_time != NULL) {
+        check_time(check, check->default_time, stream);
+        check->default_time_taken = true;
     }
     check_start(check, body);
     check_partitions(check, body, out);
@@ -219,7 +226,9 @@ static void check_one_stream_per_topic(mr_check *check) {
             mr_map_put(topics, mr_bytes_text(stream->topic), stream);
             continue;
         }
-        bool later = stream->place.line >= other->place.line;
+        bool later = stream->place.line != other->place.line
+                         ? stream->place.line > other->place.line
+                         : stream->place.column > other->place.column;
         const mr_plan_stream *second = later ? stream : other;
         const mr_plan_stream *first = later ? other : stream;
         mr_diagnostics_add(check->diagnostics, MR_SEVERITY_ERROR, "E307", second->place,
@@ -240,6 +249,10 @@ void mr_check_streams(mr_check *check, mr_name **names, uint32_t count) {
     if (count > MR_TOPICS_MAX) {
         mr_diagnostics_add(check->diagnostics, MR_SEVERITY_ERROR, "E208", names[0]->place, 1, NULL,
                            "a job has at most %d streams", MR_TOPICS_MAX);
+    }
+    if (check->default_time != NULL && !check->default_time_taken) {
+        mr_plan_stream none = {.name = "defaults"};
+        check_time(check, check->default_time, &none);
     }
     check_one_stream_per_topic(check);
 }

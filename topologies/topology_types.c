@@ -191,7 +191,7 @@ static const mr_type *parse_type(mr_check *check, const mr_yaml_node *node) {
     }
     if (node->kind != MR_YAML_SCALAR) {
         mr_check_error(check, node, "E211", "records inside records get a name of their own",
-                       "a type is wanted, this is %s", mr_yaml_kind_name(node->kind));
+                       "a type is wanted, this is %s", mr_yaml_kind_name(node));
         return NULL;
     }
     return parse_type_text(check, node, node->text);
@@ -217,8 +217,19 @@ static bool is_type_name(const char *text) {
     return true;
 }
 
+/* `{file: order.avsc}`: a schema's file, which comes with a later version. */
+static bool is_schema_file(const mr_yaml_node *body) {
+    const mr_yaml_node *file = mr_yaml_get(body, "file");
+    return file != NULL && body->count == 1 && file->kind == MR_YAML_SCALAR &&
+           strchr(file->text, '.') != NULL;
+}
+
 static void fill_record(mr_check *check, mr_topology_type *type) {
     const mr_yaml_node *body = type->body;
+    if (is_schema_file(body)) {
+        mr_check_refuse(check, body, "types: {file}");
+        return;
+    }
     if (body->kind != MR_YAML_MAPPING) {
         mr_check_error(check, body, "E211", "Order: {id: string, total: number}",
                        "type '%s' wants a mapping of fields", type->name);
@@ -256,7 +267,8 @@ static bool enter_type(mr_check *check, const mr_yaml_entry *entry, mr_topology_
         return false;
     }
     for (size_t i = 0; i < BUILTINS_COUNT; i++) {
-        if (strcmp(builtins[i].name, name) == 0 || strcmp(name, "map") == 0) {
+        if (strcmp(builtins[i].name, name) == 0 || strcmp(name, "map") == 0 ||
+            strcmp(name, "null") == 0) {
             mr_check_error(check, entry->key, "E206", NULL, "'%s' is a type of the language", name);
             return false;
         }
@@ -279,7 +291,7 @@ void mr_check_types(mr_check *check, const mr_yaml_node *section) {
     }
     if (section->kind != MR_YAML_MAPPING) {
         mr_check_error(check, section, "E105", NULL, "a mapping of types is wanted, this is %s",
-                       mr_yaml_kind_name(section->kind));
+                       mr_yaml_kind_name(section));
         return;
     }
     mr_topology *topology = check->topology;

@@ -13,10 +13,12 @@ typedef struct builder {
     mr_arena *arena;
     mr_diagnostics *diagnostics;
     mr_source_lines lines;
-    mr_map *anchors; /* name -> node; the node under construction is not there yet */
-    uint32_t nodes;  /* so far, aliases expanded */
+    size_t mark_bytes; /* of a byte order mark, which the parser does not see */
+    mr_map *anchors;   /* name -> node; the node under construction is not there yet */
+    uint32_t nodes;    /* so far, aliases expanded */
     uint32_t aliases;
-    bool failed; /* nothing more can be read */
+    uint32_t braces; /* {} and [] around */
+    bool failed;     /* nothing more can be read */
 } builder;
 
 /* Collects the children of one node; the arena takes the final array. */
@@ -61,7 +63,8 @@ static bool next_event(builder *b, yaml_event_t *event) {
     const char *problem = b->parser.problem == NULL ? "cannot be read" : b->parser.problem;
     mr_place place = place_of(b->parser.problem_mark);
     if (b->parser.error == YAML_READER_ERROR) {
-        place = place_of(b->parser.mark);
+        /* The reader is far ahead of its marks. */
+        place = mr_source_place(&b->lines, b->mark_bytes + b->parser.problem_offset);
     }
     const char *context = b->parser.context;
     mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, "E101", place, 1, syntax_hint(problem),
@@ -100,12 +103,37 @@ static bool take_nodes(builder *b, mr_place place, uint32_t nodes, uint32_t dept
     return !b->failed;
 }
 
-static void refuse_tag(builder *b, const yaml_char_t *tag, mr_place place) {
+static void refuse_tag(builder *b, mr_yaml_node *node, const yaml_char_t *tag) {
     if (tag != NULL) {
-        mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, "E103", place, 1,
+        node->incomplete = true;
+        mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, "E103", node->place, 1,
                            "text that begins with ! wants quotes; Lua writes `not`",
                            "YAML tags are not part of the language: '%s'", (const char *)tag);
     }
+}
+
+static size_t leading_spaces(mr_bytes line) {
+    size_t count = 0;
+    while (count < line.len && line.data[count] == ' ') {
+        count++;
+    }
+    return count;
+}
+
+/* The column of a block's text: how far its first written line stands further in than in the file.
+ */
+static uint32_t block_column(const builder *b, const mr_yaml_node *node) {
+    const char *at = node->text;
+    for (uint32_t line = node->place.line + 1; *at != '\0'; line++) {
+        mr_bytes text = mr_bytes_of(at, strcspn(at, "\n"));
+        size_t inside = leading_spaces(text);
+        size_t outside = leading_spaces(mr_source_line(&b->lines, line));
+        if (inside < text.len && outside >= inside) {
+            return (uint32_t)(outside - inside) + 1;
+        }
+        at += text.len + (at[text.len] == '\n');
+    }
+    return 1;
 }
 
 /* A block scalar is marked at its `|`; its text begins on the next line, behind the indentation. */
@@ -115,18 +143,7 @@ static mr_place text_place(const builder *b, const mr_yaml_node *node) {
         place.column++;
     } else if (node->style == MR_YAML_LITERAL || node->style == MR_YAML_FOLDED) {
         place.line++;
-        place.column = 1;
-        for (uint32_t line = place.line; line <= node->end.line; line++) {
-            mr_bytes text = mr_source_line(&b->lines, line);
-            size_t indent = 0;
-            while (indent < text.len && text.data[indent] == ' ') {
-                indent++;
-            }
-            if (indent < text.len) {
-                place.column = (uint32_t)indent + 1;
-                break;
-            }
-        }
+        place.column = block_column(b, node);
     }
     return place;
 }
@@ -152,7 +169,7 @@ static void build_scalar(builder *b, mr_yaml_node *node, const yaml_event_t *eve
         fail(b, "E102", node->place, "a NUL character inside a text");
         length = 0;
     }
-    refuse_tag(b, event->data.scalar.tag, node->place);
+    refuse_tag(b, node, event->data.scalar.tag);
     node->kind = MR_YAML_SCALAR;
     node->style = style_of(event->data.scalar.style);
     node->text = mr_arena_strndup(b->arena, text, length);
@@ -188,14 +205,16 @@ static void build_sequence(builder *b, mr_yaml_node *node, uint32_t depth) {
 }
 
 /* Reports a key that cannot stand; false: its entry is left out. */
-static bool check_key(builder *b, mr_map *keys, const mr_yaml_node *key) {
+static bool check_key(builder *b, mr_map *keys, mr_yaml_node *mapping, const mr_yaml_node *key) {
     if (key->kind != MR_YAML_SCALAR) {
+        mapping->incomplete = true;
         mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, "E105", key->place,
                            mr_yaml_length(key), "text with braces or brackets wants quotes",
-                           "a key must be a text, not %s", mr_yaml_kind_name(key->kind));
+                           "a key must be a text, not %s", mr_yaml_kind_name(key));
         return false;
     }
     if (key->style == MR_YAML_PLAIN && strcmp(key->text, "<<") == 0) {
+        mapping->incomplete = true;
         mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, "E103", key->place, 2, NULL,
                            "merge keys are not part of the language");
         return false;
@@ -231,7 +250,7 @@ static void build_mapping(builder *b, mr_yaml_node *node, uint32_t depth) {
         }
         grow(node, key);
         grow(node, value);
-        if (check_key(b, keys, key)) {
+        if (check_key(b, keys, node, key)) {
             *(mr_yaml_entry *)children_add(&entries, sizeof(mr_yaml_entry)) =
                 (mr_yaml_entry){key, value};
         }
@@ -268,6 +287,7 @@ static mr_yaml_node *build_node(builder *b, yaml_event_t *event, uint32_t depth)
     node->text_place = node->place;
     node->nodes_count = 1;
     node->height = 1;
+    node->in_braces = b->braces > 0;
     const yaml_char_t *anchor = NULL;
     if (!take_nodes(b, node->place, 1, depth)) {
         yaml_event_delete(event);
@@ -277,16 +297,22 @@ static mr_yaml_node *build_node(builder *b, yaml_event_t *event, uint32_t depth)
         build_scalar(b, node, event);
         anchor = event->data.scalar.anchor;
     } else if (event->type == YAML_SEQUENCE_START_EVENT) {
-        refuse_tag(b, event->data.sequence_start.tag, node->place);
+        refuse_tag(b, node, event->data.sequence_start.tag);
         anchor = event->data.sequence_start.anchor;
         node->kind = MR_YAML_SEQUENCE;
+        uint32_t braces = event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
+        b->braces += braces;
         build_sequence(b, node, depth);
+        b->braces -= braces;
     } else {
         MR_ASSERT(event->type == YAML_MAPPING_START_EVENT);
-        refuse_tag(b, event->data.mapping_start.tag, node->place);
+        refuse_tag(b, node, event->data.mapping_start.tag);
         anchor = event->data.mapping_start.anchor;
         node->kind = MR_YAML_MAPPING;
+        uint32_t braces = event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
+        b->braces += braces;
         build_mapping(b, node, depth);
+        b->braces -= braces;
     }
     if (anchor != NULL) {
         mr_map_put(b->anchors, mr_bytes_text((const char *)anchor), node);
@@ -331,9 +357,9 @@ void mr_yaml_tree_parse(mr_yaml_tree *tree, mr_bytes text, mr_diagnostics *diagn
         mr_assert_failed("out of memory", __FILE__, __LINE__);
     }
     yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
-    size_t mark = mr_source_mark_bytes(text);
-    const uint8_t *begin = text.data == NULL ? (const uint8_t *)"" : text.data + mark;
-    yaml_parser_set_input_string(&b.parser, begin, text.len - mark);
+    b.mark_bytes = mr_source_mark_bytes(text);
+    const uint8_t *begin = text.data == NULL ? (const uint8_t *)"" : text.data + b.mark_bytes;
+    yaml_parser_set_input_string(&b.parser, begin, text.len - b.mark_bytes);
     tree->root = build_document(&b);
     if (tree->root == NULL && !b.failed) {
         mr_diagnostics_add(diagnostics, MR_SEVERITY_ERROR, "E102", (mr_place){1, 1}, 1, NULL,
@@ -374,10 +400,10 @@ uint32_t mr_yaml_length(const mr_yaml_node *node) {
     return 1;
 }
 
-const char *mr_yaml_kind_name(mr_yaml_kind kind) {
-    switch (kind) {
+const char *mr_yaml_kind_name(const mr_yaml_node *node) {
+    switch (node->kind) {
     case MR_YAML_SCALAR:
-        return "a text";
+        return mr_yaml_is_nothing(node) ? "nothing" : "a text";
     case MR_YAML_SEQUENCE:
         return "a list";
     default:

@@ -38,6 +38,8 @@ struct mr_yaml_node {
     uint32_t count;                   /* of items or entries */
     uint32_t nodes_count;             /* in the subtree, aliases counted as what they stand for */
     uint32_t height;                  /* 1: a scalar */
+    bool in_braces;                   /* inside of {} or [], where commas and brackets end a text */
+    bool incomplete; /* something of it is refused and left out: what is missing was reported */
 };
 
 typedef struct mr_yaml_tree {
@@ -56,5 +58,5 @@ const mr_yaml_node *mr_yaml_get(const mr_yaml_node *mapping, const char *key);
 bool mr_yaml_is_nothing(const mr_yaml_node *node);
 /* Characters the caret underlines. */
 uint32_t mr_yaml_length(const mr_yaml_node *node);
-/* "a text", "a list", "a mapping". */
-const char *mr_yaml_kind_name(mr_yaml_kind kind);
+/* "a text", "a list", "a mapping", "nothing". */
+const char *mr_yaml_kind_name(const mr_yaml_node *node);

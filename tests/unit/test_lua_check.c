@@ -111,6 +111,17 @@ static void slips_of_other_languages_are_named(void **state) {
            "10:5: error E408: YAML folds this text into one line: the comment `--` hides all that "
            "follows it");
     says("value.a == null", "expression");
+    says("value.a += 1", "10:14: error E407: unexpected symbol near '='");
+    expect((check_case){.text = "f(value.a", .style = MR_TEXT_IN_BRACES, .hints = true},
+           "10:14: error E401: ')' expected near <eof> [YAML ended this text: commas, brackets and "
+           "braces want quotes or block style (|)]");
+    expect((check_case){.text = "(\"a", .style = MR_TEXT_IN_BRACES, .hints = true},
+           "10:6: error E401: unfinished string near <eof> [YAML ended this text: commas, brackets "
+           "and braces want quotes or block style (|)]");
+    expect((check_case){.text = "f(value.a", .hints = true},
+           "10:14: error E401: ')' expected near <eof>");
+    expect((check_case){.text = "local a = 1\nreturn b", .style = MR_TEXT_ESCAPED},
+           "10:5: error E402: unknown name 'b'");
 }
 
 static void unknown_names_are_errors(void **state) {

@@ -124,6 +124,98 @@ static void names_follow_one_rule_and_share_one_namespace(void **state) {
                      "9\n");
 }
 
+static void one_mistake_is_one_message(void **state) {
+    (void)state;
+    expect_headlines(
+        "jbo: j\n"
+        "streams:\n"
+        "  a: {topic: a, kye: string, valeu: json, time: {form: value.x, unit: s}}\n"
+        "  b: {topic: b, key: string, value: json}\n"
+        "  c: {<<: x, topic: c}\n"
+        "pipelines:\n"
+        "  p:\n"
+        "    from: a\n"
+        "    steps:\n"
+        "      - count: {stoer: s, windw: {tumbling: 1h, late: drop, emit: final}}\n"
+        "      - filter: window.start > 0\n"
+        "      - count: t\n"
+        "      - join: {stream: b}\n"
+        "      - filter: window.start > 0\n"
+        "      - count: u\n"
+        "      - count: [v]\n"
+        "      - filter: window.start > 0\n"
+        "      - filter: !value.x\n"
+        "    to: {by: key, of: [a]}\n"
+        "  q: {form: a, to: [b]}\n"
+        "  r:\n"
+        "    from: a\n"
+        "    to: !b\n",
+        "job.yaml:1:1: error E203: unknown key 'jbo' in a job, did you mean 'job'?\n"
+        "job.yaml:3:17: error E203: unknown key 'kye' in a stream, did you mean 'key'?\n"
+        "job.yaml:3:30: error E203: unknown key 'valeu' in a stream, did you mean 'value'?\n"
+        "job.yaml:3:50: error E203: unknown key 'form' in time, did you mean 'from'?\n"
+        "job.yaml:5:7: error E103: merge keys are not part of the language\n"
+        "job.yaml:10:17: error E203: unknown key 'stoer' in count, did you mean 'store'?\n"
+        "job.yaml:10:27: error E203: unknown key 'windw' in count, did you mean 'window'?\n"
+        "job.yaml:13:9: error E204: not in this version: 'join'\n"
+        "job.yaml:16:9: error E304: each result of the step before replaces the last one of its "
+        "key, so 'count' right after it would count twice\n"
+        "job.yaml:16:16: error E105: a mapping is wanted in count, this is a list\n"
+        "job.yaml:18:17: error E103: YAML tags are not part of the language: '!value.x'\n"
+        "job.yaml:19:9: error E204: not in this version: 'to: {by, of}'\n"
+        "job.yaml:20:7: error E203: unknown key 'form' in a pipeline, did you mean 'from'?\n"
+        "job.yaml:20:20: error E105: to wants a text, this is a list\n"
+        "job.yaml:23:9: error E103: YAML tags are not part of the language: '!b'\n");
+}
+
+static void words_that_could_stand_there_are_suggested_too(void **state) {
+    (void)state;
+    expect_headlines(STREAMS "  p: {from: a, on_error: stpo, steps: [{filter: value.x}], to: nne}\n"
+                             "  q: {from: x, to: b}\n"
+                             "  r: {from: out, to: b}\n"
+                             "sinks:\n"
+                             "  out: {from: a, file: {dir: o}}\n",
+                     "job.yaml:6:26: error E207: unknown stream 'stpo', did you mean 'stop'?\n"
+                     "job.yaml:6:64: error E207: unknown stream 'nne', did you mean 'none'?\n"
+                     "job.yaml:7:13: error E207: unknown stream or pipeline 'x'\n"
+                     "job.yaml:8:13: error E207: from wants a stream or pipeline, 'out' is a sink "
+                     "(line 10)\n");
+}
+
+static void defaults_are_checked_though_no_stream_needs_them(void **state) {
+    (void)state;
+    expect_headlines("job: j\n"
+                     "defaults: {key: strin, value: json(Orders), time: {form: 1, idle: 3x}}\n"
+                     "types: {Order: {id: int}, null: {id: int}, Avro: {file: order.avsc}}\n"
+                     "streams:\n"
+                     "  a: {topic: a, key: string, value: json, time: {from: value.at}}\n"
+                     "pipelines:\n"
+                     "  p: {from: a, steps: [{filter: value.x}], to: none}\n",
+                     "job.yaml:2:17: error E211: unknown format 'strin', did you mean 'string'?\n"
+                     "job.yaml:2:31: error E211: unknown type 'Orders', did you mean 'Order'?\n"
+                     "job.yaml:2:52: error E203: unknown key 'form' in time, did you mean 'from'?\n"
+                     "job.yaml:2:67: error E208: idle is no duration: '3x'\n"
+                     "job.yaml:3:27: error E206: 'null' is a type of the language\n"
+                     "job.yaml:3:50: error E204: not in this version: 'types: {file}'\n");
+}
+
+static void topics_that_some_job_makes_for_itself_are_not_streams(void **state) {
+    (void)state;
+    expect_headlines(
+        "job: j\n"
+        "streams:\n"
+        "  a: {topic: other.words.changelog.g1, key: bytes, value: bytes}\n"
+        "  b: {topic: other.words.repartition.g12, key: bytes, value: bytes}\n"
+        "  c: {topic: other.words.repartition.gb, key: bytes, value: bytes}\n"
+        "  d: {topic: skid-marks, key: bytes, value: bytes}\n"
+        "  f: {topic: one, key: bytes, value: bytes}\n"
+        "  e: {topic: one, key: bytes, value: bytes}\n",
+        "job.yaml:3:14: error E205: the topic 'other.words.changelog.g1' is the runtime's own\n"
+        "job.yaml:4:14: error E205: the topic 'other.words.repartition.g12' is the runtime's "
+        "own\n"
+        "job.yaml:8:3: error E307: the topic 'one' is the stream 'f' already (line 7)\n");
+}
+
 static void streams_are_checked(void **state) {
     (void)state;
     expect_headlines(
@@ -160,7 +252,7 @@ static void streams_are_checked(void **state) {
         "job.yaml:12:3: error E307: the topic 'same' is the stream 'f' already (line 11)\n"
         "job.yaml:13:70: error E306: the topic 'has-two' exists with 2 partitions\n"
         "job.yaml:14:64: error E208: partitions must be a whole number from 1 to 1024, not '0'\n"
-        "job.yaml:15:56: error E208: unknown unit 'm', did you mean 's'?\n"
+        "job.yaml:15:56: error E208: unknown unit 'm'\n"
         "job.yaml:15:56: error E201: 'unit' without 'from'\n"
         "job.yaml:15:65: error E208: idle must be from 1ms to 36525d, not '0s'\n"
         "job.yaml:15:80: error E208: max_ahead is no duration: 'x'\n"
@@ -224,7 +316,7 @@ static void windows_say_what_becomes_of_late_records(void **state) {
         "job.yaml:12:69: error E208: unknown emit 'all'\n"
         "job.yaml:13:60: error E208: 'advance' belongs to hopping windows\n"
         "job.yaml:14:36: error E201: this window does not say what kind it is\n"
-        "job.yaml:14:54: error E207: unknown stream 'drp'\n"
+        "job.yaml:14:54: error E207: unknown stream 'drp', did you mean 'drop'?\n"
         "job.yaml:15:59: error E208: each record would count in 86400000 windows, at most 10000 "
         "are executed\n"
         "job.yaml:16:9: error E201: 'store' is missing\n"
@@ -266,6 +358,9 @@ static void pipelines_end_and_make_no_circles(void **state) {
                              "  two: {from: one, to: none}\n"
                              "  there: {from: a, to: b}\n"
                              "  back: {from: b, steps: [{filter: value.x}], to: a}\n"
+                             "  c1: {from: c3, to: none}\n"
+                             "  c2: {from: c1, to: none}\n"
+                             "  c3: {from: [c2, b], to: none}\n"
                              "  twice: {from: [a, a], to: b}\n"
                              "  void: {from: [], to: b}\n"
                              "  sourceless: {to: b}\n",
@@ -273,13 +368,15 @@ static void pipelines_end_and_make_no_circles(void **state) {
                      "pipeline reads it\n"
                      "job.yaml:7:3: error E301: pipeline 'nothing' does nothing: no steps, and to: "
                      "none\n"
-                     "job.yaml:9:15: error E302: pipelines read each other in a circle: 'two' "
-                     "reads 'one', which reads 'two'\n"
+                     "job.yaml:9:15: error E302: pipelines read each other in a circle: one -> two "
+                     "-> one\n"
                      "job.yaml:11:51: error E303: a circle through topics: a -> there -> b -> "
                      "back -> a\n"
-                     "job.yaml:12:21: error E206: 'a' stands twice in 'from'\n"
-                     "job.yaml:13:16: error E201: 'from' names nothing\n"
-                     "job.yaml:14:3: error E201: 'from' is missing\n");
+                     "job.yaml:13:14: error E302: pipelines read each other in a circle: c1 -> c2 "
+                     "-> c3 -> c1\n"
+                     "job.yaml:15:21: error E206: 'a' stands twice in 'from'\n"
+                     "job.yaml:16:16: error E201: 'from' names nothing\n"
+                     "job.yaml:17:3: error E201: 'from' is missing\n");
 }
 
 static void error_and_late_streams_are_part_of_circles(void **state) {
@@ -334,8 +431,12 @@ static void merged_inputs_agree_in_key_format(void **state) {
                      "  pa: {from: a, steps: [{filter: value.x}]}\n"
                      "  p: {from: [pa, b], steps: [{filter: value.x}], to: none}\n"
                      "  r: {from: b, steps: [{rekey: value.x}]}\n"
-                     "  q: {from: [a, r], steps: [{filter: value.x}], to: none}\n",
+                     "  q: {from: [a, r], steps: [{filter: value.x}], to: none}\n"
+                     "  ra: {from: [r, a]}\n"
+                     "  s: {from: [ra, b], steps: [{filter: value.x}], to: none}\n",
                      "job.yaml:7:18: error E305: merged inputs must agree in key format: 'b' has "
+                     "int, 'a' string\n"
+                     "job.yaml:11:18: error E305: merged inputs must agree in key format: 'b' has "
                      "int, 'a' string\n");
 }
 
@@ -376,6 +477,10 @@ int main(void) {
         cmocka_unit_test(all_problems_of_a_file_are_reported_together),
         cmocka_unit_test(what_this_version_does_not_execute_is_refused_by_name),
         cmocka_unit_test(names_follow_one_rule_and_share_one_namespace),
+        cmocka_unit_test(one_mistake_is_one_message),
+        cmocka_unit_test(words_that_could_stand_there_are_suggested_too),
+        cmocka_unit_test(defaults_are_checked_though_no_stream_needs_them),
+        cmocka_unit_test(topics_that_some_job_makes_for_itself_are_not_streams),
         cmocka_unit_test(streams_are_checked),
         cmocka_unit_test(steps_are_one_operator_each),
         cmocka_unit_test(windows_say_what_becomes_of_late_records),

@@ -228,6 +228,7 @@ static void code_knows_its_place_label_and_native_form(void **state) {
                                             "          store: s\n"
                                             "          fields: {n: count( value.y == 2 )}\n"
                                             "      - set: {x.y: f(value)}\n"
+                                            "      - filter: 'value.s == \"it''s\"'\n"
                                             "    to: out\n",
                                     &plan);
     assert_non_null(plan);
@@ -242,6 +243,8 @@ static void code_knows_its_place_label_and_native_form(void **state) {
         {"p/map", "-- note\nreturn value\n", 16, 11, false, MR_CODE_MAP},
         {"p/aggregate.fields.n", "value.y == 2", 20, 30, true, MR_CODE_VALUE},
         {"p/set.x.y", "f(value)", 21, 20, false, MR_CODE_VALUE},
+        /* Behind an escape columns of the text are not those of the file. */
+        {"p/filter 2", "value.s == \"it's\"", 22, 17, true, MR_CODE_CONDITION},
     };
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         const mr_code *found = NULL;

@@ -47,7 +47,7 @@ static void all_mistakes_are_reported(void **state) {
            "millrace.yaml:1:1: error E203: unknown setting 'wrokers', did you mean 'workers'?\n"
            "    1 | wrokers: 2\n"
            "      | ^~~~~~~   one of workers, memory, commit.interval, spill.bytes, roots, color\n"
-           "millrace.yaml:2:9: error E208: 'memory' wants a size, not 'lots'\n"
+           "millrace.yaml:2:9: error E208: 'memory' wants a size such as 64KiB, not 'lots'\n"
            "    2 | memory: lots\n"
            "      |         ^~~~\n"
            "millrace.yaml:3:8: error E208: 'color' wants a choice, not 'red'\n"
@@ -61,6 +61,10 @@ static void all_mistakes_are_reported(void **state) {
     expect("- a\n", "millrace.yaml:1:1: error E105: settings are a mapping of names\n"
                     "    1 | - a\n"
                     "      | ^\n");
+    expect("spill: {bytes: 1}\nspill.bytes: 2\n",
+           "millrace.yaml:2:14: error E104: 'spill.bytes' is given already\n"
+           "    2 | spill.bytes: 2\n"
+           "      |              ^\n");
     expect("workers:\n", "millrace.yaml:1:9: error E105: 'workers' wants a text\n"
                          "    1 | workers:\n"
                          "      |         ^\n");

@@ -74,6 +74,62 @@ static void the_first_syntax_error_is_reported_with_its_place(void **state) {
                                 "      | ^\n");
 }
 
+static void bytes_that_are_no_text_are_reported_where_they_stand(void **state) {
+    (void)state;
+    expect_problem("a: 1\nb: \"\xc3\xa9\xff\"\n",
+                   "t.yaml:2:6: error E101: YAML: invalid leading UTF-8 octet\n"
+                   "    2 | b: \"\xc3\xa9?\"\n"
+                   "      |      ^\n");
+    expect_problem("\xef\xbb\xbf"
+                   "a: 1\r\nb: c\x07\r\n",
+                   "t.yaml:2:5: error E101: YAML: control characters are not allowed\n"
+                   "    2 | b: c?\n"
+                   "      |     ^\n");
+    expect_problem("a: caf\xe9", "t.yaml:1:7: error E101: YAML: incomplete UTF-8 octet sequence\n"
+                                 "    1 | a: caf?\n"
+                                 "      |       ^\n");
+}
+
+static void a_block_begins_where_its_header_says(void **state) {
+    (void)state;
+    mr_yaml_tree tree;
+    mr_diagnostics *diagnostics = parse("a:\n"
+                                        "  b: |2\n"
+                                        "\n"
+                                        "      x\n"
+                                        "    y\n"
+                                        "  c: >-\n"
+                                        "\n"
+                                        "     z\n",
+                                        &tree);
+    assert_int_equal(mr_diagnostics_errors(diagnostics), 0);
+    const mr_yaml_node *a = mr_yaml_get(tree.root, "a");
+    const mr_yaml_node *marked = mr_yaml_get(a, "b");
+    assert_string_equal(marked->text, "\n  x\ny\n");
+    assert_int_equal(marked->text_place.line, 3);
+    assert_int_equal(marked->text_place.column, 5);
+    assert_int_equal(mr_yaml_get(a, "c")->text_place.column, 6);
+    mr_yaml_tree_deinit(&tree);
+    mr_diagnostics_destroy(diagnostics);
+}
+
+static void nodes_know_braces_around_them_and_what_was_left_out(void **state) {
+    (void)state;
+    mr_yaml_tree tree;
+    mr_diagnostics *diagnostics = parse("a: {b: c, d: [e]}\nf: {<<: g}\nh: !t\ni: j\n", &tree);
+    assert_int_equal(mr_diagnostics_errors(diagnostics), 2);
+    const mr_yaml_node *a = mr_yaml_get(tree.root, "a");
+    assert_false(a->in_braces);
+    assert_true(mr_yaml_get(a, "b")->in_braces);
+    assert_true(mr_yaml_get(a, "d")->items[0]->in_braces);
+    assert_false(mr_yaml_get(tree.root, "i")->in_braces);
+    assert_false(a->incomplete);
+    assert_true(mr_yaml_get(tree.root, "f")->incomplete);
+    assert_true(mr_yaml_get(tree.root, "h")->incomplete);
+    mr_yaml_tree_deinit(&tree);
+    mr_diagnostics_destroy(diagnostics);
+}
+
 static void what_is_outside_the_subset_is_refused(void **state) {
     (void)state;
     expect_problem("a: !int 3\n", "t.yaml:1:4: error E103: YAML tags are not part of the "
@@ -192,7 +248,8 @@ static void messages_are_sorted_by_place_and_doubles_are_left_out(void **state) 
     (void)state;
     mr_bytes source = mr_bytes_text("one\n\ttwo \x1b[2J\n");
     mr_diagnostics *d = mr_diagnostics_create("t", source);
-    mr_diagnostics_add(d, MR_SEVERITY_WARNING, "W101", (mr_place){2, 2}, 3, NULL, "b\x1b");
+    mr_diagnostics_add(d, MR_SEVERITY_WARNING, "W101", (mr_place){2, 2}, 3, NULL,
+                       "b\x1b\xc2\x9b\xc3\xa4");
     mr_diagnostics_add(d, MR_SEVERITY_ERROR, "E101", (mr_place){1, 3}, 9, "c", "a %d", 1);
     mr_diagnostics_add(d, MR_SEVERITY_ERROR, "E101", (mr_place){1, 3}, 9, "c", "a %d", 1);
     mr_diagnostics_add(d, MR_SEVERITY_ERROR, "E102", (mr_place){0}, 1, NULL, "whole file");
@@ -204,7 +261,7 @@ static void messages_are_sorted_by_place_and_doubles_are_left_out(void **state) 
                                            "t:1:3: error E101: a 1\n"
                                            "    1 | one\n"
                                            "      |   ^   c\n"
-                                           "t:2:2: warning W101: b?\n"
+                                           "t:2:2: warning W101: b??\xc3\xa4\n"
                                            "    2 | \ttwo ?[2J\n"
                                            "      | \t^~~\n");
     mr_buf_deinit(&out);
@@ -232,6 +289,9 @@ static void the_nearest_word_is_suggested(void **state) {
     assert_string_equal(mr_suggest("lat", words, 5), "late");
     assert_string_equal(mr_suggest("ot", words, 5), "to");
     assert_null(mr_suggest("ab", words, 5));
+    assert_null(mr_suggest("x", words, 5));
+    static const char *const letter[] = {"y"};
+    assert_null(mr_suggest("x", letter, 1));
     assert_null(mr_suggest("session", words, 5));
     assert_null(mr_suggest("", words, 5));
 }
@@ -241,6 +301,9 @@ int main(void) {
         cmocka_unit_test(every_node_knows_its_place),
         cmocka_unit_test(an_alias_is_the_node_it_names),
         cmocka_unit_test(the_first_syntax_error_is_reported_with_its_place),
+        cmocka_unit_test(bytes_that_are_no_text_are_reported_where_they_stand),
+        cmocka_unit_test(a_block_begins_where_its_header_says),
+        cmocka_unit_test(nodes_know_braces_around_them_and_what_was_left_out),
         cmocka_unit_test(what_is_outside_the_subset_is_refused),
         cmocka_unit_test(aliases_cannot_grow_a_small_file_without_bound),
         cmocka_unit_test(the_number_of_aliases_is_bounded),

@@ -79,7 +79,7 @@ static int32_t fixture_partitions(void *self, const char *topic) {
 
 static const char *fixture_environment(void *self, const char *name) {
     (void)self;
-    return strcmp(name, "STAGE") == 0 ? "test" : NULL;
+    return strcmp(name, "STAGE") == 0 ? "test" : strcmp(name, "FORMAT") == 0 ? "record" : NULL;
 }
 
 static mr_status fixture_read_file(void *self, const char *path, mr_buf *out, mr_err *err) {
