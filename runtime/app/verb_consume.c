@@ -1,10 +1,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "runtime/app/job_file.h"
-#include "runtime/app/log_view.h"
 #include "runtime/app/messages.h"
-#include "runtime/app/settings.h"
+#include "runtime/app/viewer.h"
 #include "runtime/app/verbs.h"
 #include "runtime/engine/record_json.h"
 
@@ -74,19 +72,23 @@ static mr_status read_partitions(const mr_arguments *arguments, mr_log_view *vie
     return status;
 }
 
-static mr_exit consume(const mr_arguments *arguments, mr_log_view *view, const mr_plan *plan) {
+static mr_exit consume(const mr_arguments *arguments, const mr_viewer *viewer) {
     reading read = {.left = mr_arguments_int(arguments, "max", INT64_MAX)};
+    const char *name = arguments->positionals[0];
     const char *topic_name;
-    find_formats(plan, arguments->positionals[0], &read, &topic_name);
-    read.topic = mr_log_view_topic(view, topic_name);
+    find_formats(mr_viewer_plan(viewer), name, &read, &topic_name);
+    read.topic = mr_log_view_topic(viewer->view, topic_name);
+    if (!read.topic && read.key) {
+        mr_say("'%s' has nothing yet: its topic %s is made when the job runs", name, topic_name);
+        return MR_EXIT_STOPPED;
+    }
     if (!read.topic) {
-        mr_say("there is no topic '%s' in the data directory%s", topic_name,
-               plan ? "" : " (for a stream's name give its job: --job FILE)");
+        mr_viewer_say_no_topic(viewer, name);
         return MR_EXIT_STOPPED;
     }
     read.parser = mr_json_parser_create();
     mr_err err = {0};
-    mr_status status = read_partitions(arguments, view, &read, &err);
+    mr_status status = read_partitions(arguments, viewer->view, &read, &err);
     mr_json_parser_destroy(read.parser);
     mr_buf_deinit(&read.line);
     if (status != MR_OK) {
@@ -96,39 +98,13 @@ static mr_exit consume(const mr_arguments *arguments, mr_log_view *view, const m
     return MR_EXIT_OK;
 }
 
-static mr_exit with_job(const mr_arguments *arguments, const mr_settings *settings,
-                        mr_job_file *file, size_t files_count) {
-    mr_log_view *view = NULL;
-    mr_err err = {0};
-    if (mr_log_view_open(settings->data, &view, &err) != MR_OK) {
-        mr_say("%s", err.message);
-        return MR_EXIT_STOPPED;
-    }
-    mr_exit result = MR_EXIT_STOPPED;
-    if (files_count == 0) {
-        result = consume(arguments, view, NULL);
-    } else if (mr_job_files_compile(file, files_count, mr_log_view_topic_counts(view),
-                                    MR_JOB_FILE_SAY_ERRORS) == MR_OK) {
-        result = consume(arguments, view, file->plan);
-    }
-    mr_log_view_close(view);
-    return result;
-}
-
 static mr_exit run(const mr_arguments *arguments) {
-    mr_settings settings = {0};
-    mr_exit result = MR_EXIT_USAGE;
-    if (mr_settings_load(arguments, &settings) == MR_OK) {
-        const char *job = mr_arguments_text(arguments, "job");
-        size_t files_count = job ? 1 : 0;
-        mr_job_file *file = NULL;
-        result = MR_EXIT_STOPPED;
-        if (mr_job_files_open(&job, files_count, &file) == MR_OK) {
-            result = with_job(arguments, &settings, file, files_count);
-            mr_job_files_close(file, files_count);
-        }
+    mr_viewer viewer;
+    mr_exit result = mr_viewer_open(arguments, &viewer);
+    if (result == MR_EXIT_OK) {
+        result = consume(arguments, &viewer);
     }
-    mr_settings_deinit(&settings);
+    mr_viewer_close(&viewer);
     return result;
 }
 

@@ -1,9 +1,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "runtime/app/job_file.h"
 #include "runtime/app/messages.h"
-#include "runtime/app/settings.h"
+#include "runtime/app/viewer.h"
 #include "runtime/app/state_rows.h"
 #include "runtime/app/verbs.h"
 #include "runtime/base/alloc.h"
@@ -282,11 +281,11 @@ static mr_status ask_key(question *ask, const char *text, mr_err *err) {
 
 /* ---- the verb ---- */
 
-static mr_exit get(const mr_arguments *arguments, const mr_settings *settings, const mr_plan *plan,
-                   mr_log_view *view) {
-    question ask = {.data = settings->data,
+static mr_exit get(const mr_arguments *arguments, const mr_viewer *viewer) {
+    const mr_plan *plan = mr_viewer_plan(viewer);
+    question ask = {.data = viewer->settings.data,
                     .plan = plan,
-                    .view = view,
+                    .view = viewer->view,
                     .one_window = mr_arguments_flag(arguments, "window"),
                     .window_start_ms = mr_arguments_int(arguments, "window", 0)};
     mr_err err = {0};
@@ -297,7 +296,7 @@ static mr_exit get(const mr_arguments *arguments, const mr_settings *settings, c
         mr_say("--window: the store '%s' has no windows", ask.store->name);
         return MR_EXIT_USAGE;
     }
-    mr_status status = mr_log_view_generation(view, plan->job, &ask.generation, &err);
+    mr_status status = mr_log_view_generation(ask.view, plan->job, &ask.generation, &err);
     if (status == MR_OK) {
         status = ask_key(&ask, arguments->positionals[2], &err);
     }
@@ -311,23 +310,6 @@ static mr_exit get(const mr_arguments *arguments, const mr_settings *settings, c
         return MR_EXIT_STOPPED;
     }
     return MR_EXIT_OK;
-}
-
-static mr_exit with_job(const mr_arguments *arguments, const mr_settings *settings,
-                        mr_job_file *file) {
-    mr_log_view *view = NULL;
-    mr_err err = {0};
-    if (mr_log_view_open(settings->data, &view, &err) != MR_OK) {
-        mr_say("%s", err.message);
-        return MR_EXIT_STOPPED;
-    }
-    mr_exit result = MR_EXIT_STOPPED;
-    if (mr_job_files_compile(file, 1, mr_log_view_topic_counts(view), MR_JOB_FILE_SAY_ERRORS) ==
-        MR_OK) {
-        result = get(arguments, settings, file->plan, view);
-    }
-    mr_log_view_close(view);
-    return result;
 }
 
 static mr_status check_usage(const mr_arguments *arguments) {
@@ -347,18 +329,15 @@ static mr_status check_usage(const mr_arguments *arguments) {
 }
 
 static mr_exit run(const mr_arguments *arguments) {
-    mr_settings settings = {0};
-    mr_exit result = MR_EXIT_USAGE;
-    if (check_usage(arguments) == MR_OK && mr_settings_load(arguments, &settings) == MR_OK) {
-        const char *job = mr_arguments_text(arguments, "job");
-        mr_job_file *file = NULL;
-        result = MR_EXIT_STOPPED;
-        if (mr_job_files_open(&job, 1, &file) == MR_OK) {
-            result = with_job(arguments, &settings, file);
-            mr_job_files_close(file, 1);
-        }
+    if (check_usage(arguments) != MR_OK) {
+        return MR_EXIT_USAGE;
     }
-    mr_settings_deinit(&settings);
+    mr_viewer viewer;
+    mr_exit result = mr_viewer_open(arguments, &viewer);
+    if (result == MR_EXIT_OK) {
+        result = get(arguments, &viewer);
+    }
+    mr_viewer_close(&viewer);
     return result;
 }
 

@@ -1,12 +1,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "runtime/app/log_view.h"
 #include "runtime/app/messages.h"
-#include "runtime/app/settings.h"
+#include "runtime/app/viewer.h"
 #include "runtime/app/verbs.h"
-#include "runtime/base/alloc.h"
-#include "topologies/diagnostics.h"
 
 #define NAME_COLUMN_MIN 5
 
@@ -75,27 +72,12 @@ static mr_exit list(const mr_log_view *view, bool all) {
 
 /* ---- describe ---- */
 
-static mr_exit unknown_topic(const mr_log_view *view, const char *name) {
-    size_t count;
-    const mr_topic_description *topics = mr_log_view_topics(view, &count);
-    const char **names = mr_alloc_array(count, sizeof *names);
-    for (size_t i = 0; i < count; i++) {
-        names[i] = topics[i].name;
-    }
-    const char *near = mr_suggest(name, names, count);
-    mr_free(names);
-    if (near) {
-        mr_say("there is no topic '%s', did you mean '%s'?", name, near);
-    } else {
-        mr_say("there is no topic '%s'", name);
-    }
-    return MR_EXIT_STOPPED;
-}
-
-static mr_exit describe(const mr_log_view *view, const char *name) {
+static mr_exit describe(const mr_viewer *viewer, const char *name) {
+    const mr_log_view *view = viewer->view;
     const mr_topic_description *topic = mr_log_view_topic(view, name);
     if (!topic) {
-        return unknown_topic(view, name);
+        mr_viewer_say_no_topic(viewer, name);
+        return MR_EXIT_STOPPED;
     }
     char id[MR_UUID_TEXT_BYTES];
     mr_uuid_format(&topic->id, id);
@@ -118,36 +100,33 @@ static mr_exit describe(const mr_log_view *view, const char *name) {
 
 /* ---- the verb ---- */
 
-static mr_exit show(const mr_arguments *arguments, const mr_settings *settings) {
+static mr_status check_usage(const mr_arguments *arguments) {
     const char *what = arguments->positionals[0];
     bool lists = strcmp(what, "list") == 0;
     if (!lists && strcmp(what, "describe") != 0) {
         mr_say("topics: '%s' is neither list nor describe", what);
-        return MR_EXIT_USAGE;
-    }
-    if (arguments->positionals_count != (lists ? 1 : 2)) {
+    } else if (arguments->positionals_count != (lists ? 1 : 2)) {
         mr_say(lists ? "topics list takes no name" : "topics describe needs a topic's name");
-        return MR_EXIT_USAGE;
+    } else if (!lists && mr_arguments_flag(arguments, "all")) {
+        mr_say("--all goes with topics list");
+    } else {
+        return MR_OK;
     }
-    mr_log_view *view = NULL;
-    mr_err err = {0};
-    if (mr_log_view_open(settings->data, &view, &err) != MR_OK) {
-        mr_say("%s", err.message);
-        return MR_EXIT_STOPPED;
-    }
-    mr_exit result = lists ? list(view, mr_arguments_flag(arguments, "all"))
-                           : describe(view, arguments->positionals[1]);
-    mr_log_view_close(view);
-    return result;
+    return MR_INVALID;
 }
 
 static mr_exit run(const mr_arguments *arguments) {
-    mr_settings settings = {0};
-    mr_exit result = MR_EXIT_USAGE;
-    if (mr_settings_load(arguments, &settings) == MR_OK) {
-        result = show(arguments, &settings);
+    if (check_usage(arguments) != MR_OK) {
+        return MR_EXIT_USAGE;
     }
-    mr_settings_deinit(&settings);
+    mr_viewer viewer;
+    mr_exit result = mr_viewer_open(arguments, &viewer);
+    if (result == MR_EXIT_OK) {
+        result = arguments->positionals_count == 1
+                     ? list(viewer.view, mr_arguments_flag(arguments, "all"))
+                     : describe(&viewer, arguments->positionals[1]);
+    }
+    mr_viewer_close(&viewer);
     return result;
 }
 
