@@ -53,17 +53,45 @@ mr_status mr_job_file_compile(mr_job_file *file, mr_topic_counts counts, mr_buf 
 
 /* ---- several ---- */
 
-static mr_status check_names(const mr_job_file *files, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (strcmp(files[i].plan->job, files[j].plan->job) == 0) {
-                mr_say("%s and %s both say `job: %s`: a job's name is its identity", files[j].path,
-                       files[i].path, files[i].plan->job);
-                return MR_INVALID;
+/* A source's position belongs to its name and topic (LANGUAGE rule 16): two readers of one position
+ * would both hand over all of it. */
+static mr_status check_sources(const mr_job_file *a, const mr_job_file *b) {
+    mr_status status = MR_OK;
+    for (uint32_t i = 0; i < a->plan->sources_count; i++) {
+        for (uint32_t j = 0; j < b->plan->sources_count; j++) {
+            const char *name = a->plan->sources[i].name;
+            const char *topic = a->plan->streams[a->plan->sources[i].stream].topic;
+            if (strcmp(name, b->plan->sources[j].name) == 0 &&
+                strcmp(topic, b->plan->streams[b->plan->sources[j].stream].topic) == 0) {
+                mr_say("%s and %s both have the source '%s' to topic %s: it runs in one place at a "
+                       "time, so leave it to one of them",
+                       a->path, b->path, name, topic);
+                status = MR_INVALID;
             }
         }
     }
-    return MR_OK;
+    return status;
+}
+
+static mr_status check_together(const mr_job_file *a, const mr_job_file *b) {
+    if (strcmp(a->plan->job, b->plan->job) == 0) {
+        mr_say("%s and %s both say `job: %s`: a job's name is its identity", a->path, b->path,
+               a->plan->job);
+        return MR_INVALID;
+    }
+    return check_sources(a, b);
+}
+
+static mr_status check_pairs(const mr_job_file *files, size_t count) {
+    mr_status status = MR_OK;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (check_together(&files[j], &files[i]) != MR_OK) {
+                status = MR_INVALID;
+            }
+        }
+    }
+    return status;
 }
 
 mr_status mr_job_files_compile(mr_job_file *files, size_t count, mr_topic_counts counts,
@@ -78,19 +106,23 @@ mr_status mr_job_files_compile(mr_job_file *files, size_t count, mr_topic_counts
         mr_buf_deinit(&report);
         status = one != MR_OK ? MR_INVALID : status;
     }
-    return status == MR_OK ? check_names(files, count) : status;
+    return status == MR_OK ? check_pairs(files, count) : status;
 }
 
 mr_status mr_job_files_open(const char *const *paths, size_t count, mr_job_file **out) {
     mr_job_file *files = mr_alloc_array(count, sizeof *files);
+    mr_status status = MR_OK;
     for (size_t i = 0; i < count; i++) {
         mr_err err = {0};
-        mr_status status = mr_job_file_open(paths[i], &files[i], &err);
-        if (status != MR_OK) {
+        mr_status one = mr_job_file_open(paths[i], &files[i], &err);
+        if (one != MR_OK) {
             mr_say("%s", err.message);
-            mr_job_files_close(files, count);
-            return status;
+            status = one;
         }
+    }
+    if (status != MR_OK) {
+        mr_job_files_close(files, count);
+        return status;
     }
     *out = files;
     return MR_OK;

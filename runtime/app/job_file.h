@@ -23,9 +23,10 @@ mr_status mr_job_file_compile(mr_job_file *file, mr_topic_counts counts, mr_buf 
 /* Which diagnostics of a compile a person should see. */
 typedef enum mr_job_file_say { MR_JOB_FILE_SAY_ALL, MR_JOB_FILE_SAY_ERRORS } mr_job_file_say;
 /* Compiles every file and says on stderr what there is to say. MR_INVALID: some job does not check,
- * or two of them have one name. */
+ * or two of them have one name or one source. */
 mr_status mr_job_files_compile(mr_job_file *files, size_t count, mr_topic_counts counts,
                                mr_job_file_say say) MR_CHECKED;
-/* Opens every path; on failure says so and leaves nothing open. The array is owned by caller. */
+/* Opens every path; says which cannot be, and then leaves nothing open. The array is owned by
+ * caller. */
 mr_status mr_job_files_open(const char *const *paths, size_t count, mr_job_file **out) MR_CHECKED;
 void mr_job_files_close(mr_job_file *files, size_t count);

@@ -47,7 +47,7 @@ static mr_status lock_directory(mr_log_service *service, const char *data, mr_er
     if (status == MR_FENCED) {
         return mr_err_wrap(err, status, "the data directory %s is in use", data);
     }
-    return status;
+    return status != MR_OK && service->disk ? mr_err_wrap(err, status, "%s", data) : status;
 }
 
 static void free_all(mr_log_service *service) {
@@ -90,6 +90,9 @@ mr_status mr_log_service_open(const mr_log_service_config *config, mr_log_servic
     if (status == MR_OK) {
         status = mr_log_recover(service->disk, MR_RECOVERY_REPAIR, mr_clock_now(&config->clock),
                                 &core_config, &image, report, err);
+        if (status != MR_OK) {
+            mr_err_wrap(err, status, "%s", config->data);
+        }
     }
     if (status != MR_OK) {
         free_all(service);

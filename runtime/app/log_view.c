@@ -36,6 +36,9 @@ mr_status mr_log_view_open(const char *data, mr_log_view **out, mr_err *err) {
     if (status == MR_OK) {
         status = mr_log_recover(view->disk, MR_RECOVERY_READ_ONLY, mr_clock_now(&clock), &config,
                                 &view->image, &report, err);
+        if (status != MR_OK) {
+            mr_err_wrap(err, status, "%s", data);
+        }
     }
     if (status != MR_OK) {
         mr_log_view_close(view);
@@ -135,7 +138,9 @@ mr_status mr_log_view_each(mr_log_view *view, mr_partition_id partition, int64_t
     mr_log_offsets offsets;
     mr_status status = mr_log_image_offsets(view->image, partition, &offsets);
     if (status != MR_OK) {
-        return mr_err_set(err, status, "the partition cannot be read");
+        mr_fetched nothing; /* a fetch says why */
+        status = mr_log_image_fetch(view->image, view->disk, partition, 0, 1, &nothing, err);
+        return mr_err_wrap(err, status, "offline");
     }
     offset = offset < offsets.start ? offsets.start : offset;
     while (status == MR_OK && offset < offsets.stable_end) {

@@ -102,8 +102,9 @@ static mr_status check_positionals(const mr_arguments *arguments, mr_err *err) {
                           verb->usage);
     }
     if (arguments->positionals_count > verb->positionals_max) {
-        return mr_err_set(err, MR_INVALID, "'%s' is one too many: millrace %s %s",
-                          arguments->positionals[verb->positionals_max], verb->name, verb->usage);
+        return mr_err_set(err, MR_INVALID, "'%s' is one too many: millrace %s%s%s",
+                          arguments->positionals[verb->positionals_max], verb->name,
+                          verb->usage[0] ? " " : "", verb->usage);
     }
     return MR_OK;
 }

@@ -11,6 +11,10 @@
 #define LINES_EVERY_NS 10000000000
 #define RESTORE_LINES_EVERY_NS 1000000000
 #define CLEAR_LINE "\r\x1b[K"
+/* A line longer than the terminal is wide is cut: of one that was wrapped only the end is cleared.
+ */
+#define WRAP_OFF "\x1b[?7l"
+#define WRAP_ON "\x1b[?7h"
 
 struct mr_progress {
     mr_progress_form form;
@@ -97,8 +101,9 @@ static void say_line(mr_progress *progress, const mr_run_totals *totals, mr_now 
     }
     if (progress->form == MR_PROGRESS_TERMINAL) {
         mr_buf whole = {0};
-        mr_buf_put_text(&whole, CLEAR_LINE);
+        mr_buf_put_text(&whole, CLEAR_LINE WRAP_OFF);
         mr_buf_put_bytes(&whole, mr_buf_view(&line));
+        mr_buf_put_text(&whole, WRAP_ON);
         mr_say_text(mr_buf_view(&whole));
         mr_buf_deinit(&whole);
         progress->line_shown = true;

@@ -82,7 +82,7 @@ static void say_failure(const run_state *run, mr_status status, const char *mess
     }
     mr_say("stopped: %s", message[0] ? message : mr_status_text(status));
     if (status == MR_UNAVAILABLE) {
-        mr_say("what is not committed is done again by the next run: run again");
+        mr_say("nothing is lost: put that right and run again, it goes on from the last commit");
     }
 }
 

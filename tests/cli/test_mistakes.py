@@ -117,6 +117,39 @@ class Mistakes(Case):
         self.assertIn("a job's name is its identity",
                       self.expect(1, "run", "job.yaml", "job.yaml").err)
 
+    def test_a_source_in_two_jobs_of_a_run_is_refused(self):
+        self.write("other.yaml", JOB.replace("mistakes", "other").replace("copies", "others"))
+        result = self.expect(1, "run", "job.yaml", "other.yaml", "--until-end")
+        self.assertIn("job.yaml and other.yaml both have the source 'lines' to topic events",
+                      result.err)
+        self.assertFalse(os.path.exists(self.path("millrace-data")))
+
+    def test_two_sinks_on_one_place_are_told(self):
+        self.write("job.yaml", JOB + "  more:\n    from: events\n    file: {path: out.jsonl}\n")
+        self.stopped("another sink, of this run or of another one, writes there")
+
+    def test_a_data_directory_that_cannot_be_used_is_named(self):
+        self.expect(0, "run", "job.yaml", "--until-end")
+        self.write("millrace-data/FORMAT", "millrace log 99\n")
+        for arguments in (["run", "job.yaml"], ["consume", "events"], ["topics", "list"]):
+            self.assertIn("millrace-data: ", self.expect(1, *arguments).err)
+
+    def test_a_partition_that_is_offline_says_why(self):
+        self.expect(0, "run", "job.yaml", "--until-end")
+        os.truncate(self.path("millrace-data/log/copies-0/00000000000000000000.log"), 10)
+        result = self.expect(1, "consume", "copies")
+        self.assertIn("offline: log/copies-0/00000000000000000000.log: a batch is broken",
+                      result.err)
+
+    def test_names_of_topics_and_streams_get_a_suggestion(self):
+        self.expect(0, "run", "job.yaml", "--until-end")
+        self.assertIn("did you mean 'copies'?", self.expect(1, "consume", "copis").err)
+        self.assertIn("did you mean 'bad'?",
+                      self.expect(1, "consume", "bd", "--job", "job.yaml").err)
+        self.write("job.yaml", JOB.replace("topic: bad", "topic: worse"))
+        self.assertIn("'bad' has nothing yet: its topic worse is made when the job runs",
+                      self.expect(1, "consume", "bad", "--job", "job.yaml").err)
+
     def test_what_is_no_job_is_told_with_its_place(self):
         for content in (b"", b"just text", b"job: [", b"\x00\x01", b"job: x\n", b"\xff\xfe"):
             self.write_bytes("other.yaml", content)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 
@@ -127,6 +128,28 @@ class Run(Case):
         self.children.remove(child)
         self.expect(0, "run", "job.yaml", "--until-end")
         self.assert_right(self.read("out.jsonl"))
+
+    def test_on_a_terminal_one_line_is_rewritten_and_gone_at_the_end(self):
+        terminal, stderr = pty.openpty()
+        child = subprocess.Popen([self.program, "run", "job.yaml", "--rate", "500"],
+                                 cwd=self.folder, stdin=subprocess.DEVNULL, stderr=stderr)
+        os.close(stderr)
+        said = b""
+        try:
+            while b" records in (" not in said:
+                said += os.read(terminal, 4096)
+            child.send_signal(signal.SIGINT)
+            while b"records/s" not in said:
+                said += os.read(terminal, 4096)
+            self.assertEqual(child.wait(timeout=30), 0)
+        finally:
+            child.kill()
+            child.wait()
+            os.close(terminal)
+        clear = b"\r\x1b[K"
+        shown = [part for part in said.split(clear) if b" records in (" in part]
+        self.assertTrue(all(b"\n" not in part for part in shown), said)
+        self.assertIn(clear + b"millrace: committing and stopping", said)
 
     def test_a_run_with_closed_standard_streams_writes_no_message_into_a_file_of_its_own(self):
         def close_all():

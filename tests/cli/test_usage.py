@@ -61,12 +61,14 @@ class Usage(Case):
             (["run", "a.yaml", "--untl-end"], "did you mean --until-end?"),
             (["run", "a.yaml", "--workers"], "--workers needs a value"),
             (["run", "a.yaml", "--workers", "0"], "from 1 to 256"),
-            (["run", "a.yaml", "--memory", "much"], "'much' is not from 32MiB on"),
+            (["run", "a.yaml", "--memory", "much"], "'much' is not a size from 32MiB on"),
             (["run", "a.yaml", "--commit-interval", "5"], "from 1ms to 1h"),
             (["run", "a.yaml", "--state", "paper"], "rocksdb or memory"),
             (["topics"], "something is missing"),
             (["topics", "lst"], "neither list nor describe"),
             (["topics", "describe"], "needs a topic's name"),
+            (["topics", "describe", "t", "--all"], "--all goes with topics list"),
+            (["run", "a.yaml", "--rate", "-5"], "not a whole number of source records per second"),
             (["consume"], "something is missing"),
             (["consume", "t", "--max", "-1"], "whole number"),
             (["state", "get", "s"], "needs a store and a key"),
@@ -85,9 +87,12 @@ class Usage(Case):
         for library in ("libyaml", "lua", "libuv", "rocksdb", "simdjson", "zstd"):
             self.assertRegex(result.out, r"%s +\d" % library)
 
-    def test_a_job_file_that_is_not_there_is_named(self):
-        for arguments in (["run", "no.yaml"], ["check", "no.yaml"]):
-            self.assertIn("no.yaml", self.expect(1, *arguments).err)
+    def test_all_job_files_that_are_not_there_are_named(self):
+        for verb in ("run", "check"):
+            result = self.expect(1, verb, "no.yaml", "none.yaml")
+            self.assertEqual(len(result.err.splitlines()), 2, result.err)
+            self.assertIn("no.yaml", result.err)
+            self.assertIn("none.yaml", result.err)
 
     def test_verbs_that_only_read_make_no_data_directory(self):
         for arguments in (["topics", "list"], ["consume", "t"]):
