@@ -109,6 +109,11 @@ static mr_status check_positionals(const mr_arguments *arguments, mr_err *err) {
     return MR_OK;
 }
 
+/* "-x"; not "-", and not "-5", which may be a key. */
+static bool looks_like_option(const char *text) {
+    return text[0] == '-' && text[1] != '\0' && !(text[1] >= '0' && text[1] <= '9');
+}
+
 mr_status mr_arguments_parse(const mr_verb *verb, int argc, char **argv, mr_arguments *out,
                              mr_err *err) {
     *out = (mr_arguments){.verb = verb};
@@ -129,7 +134,7 @@ mr_status mr_arguments_parse(const mr_verb *verb, int argc, char **argv, mr_argu
             if (status != MR_OK) {
                 return status;
             }
-        } else if (!options_ended && text[0] == '-' && text[1] != '\0') {
+        } else if (!options_ended && looks_like_option(text)) {
             return mr_err_set(err, MR_INVALID, "unknown option %s", text);
         } else {
             out->positionals[out->positionals_count++] = text;

@@ -1,5 +1,5 @@
 /* runtime/app/options.h - the command line of one verb: options and what stands beside them.
- * `--name value`, `--name=value`, flags `--name`; `--` ends the options.
+ * `--name value`, `--name=value`, flags `--name`; `--` ends the options; `-5` is none.
  * Thread: main. */
 #pragma once
 

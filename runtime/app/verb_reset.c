@@ -20,21 +20,29 @@ static void nobody_to_tell(void *arg) {
     (void)arg;
 }
 
-static mr_status call_reset(reset_state *reset, mr_reset_config config, mr_buf *report) {
+/* Prints what was (or would be) done when it went well. */
+static mr_status call_reset(const reset_state *reset, mr_reset_config config) {
     mr_clock clock = mr_clock_system();
+    mr_buf report = {0};
     mr_err err = {0};
     config.outputs =
         mr_arguments_flag(reset->arguments, "append") ? MR_RESET_APPEND : MR_RESET_EMPTY_OUTPUTS;
     config.data_disk = mr_log_service_disk(reset->log);
     config.connector_disk = reset->file->folder;
     mr_status status = mr_job_reset(reset->file->plan, mr_log_service_caller(reset->log), &config,
-                                    mr_clock_now(&clock), report, &err);
-    if (status == MR_FULL) {
+                                    mr_clock_now(&clock), &report, &err);
+    if (status == MR_OK) {
+        fputs(mr_buf_cstr(&report), stdout);
+    } else if (status == MR_FULL) {
         mr_say("the disk is full (%s); free space and reset again: it goes on where it stopped",
                err.message);
-    } else if (status != MR_OK) {
+    } else {
         mr_say("%s", err.message);
     }
+    if (status == MR_UNAVAILABLE) {
+        mr_say("put that right and reset again: it goes on where it stopped");
+    }
+    mr_buf_deinit(&report);
     return status;
 }
 
@@ -45,29 +53,22 @@ static bool ask(const mr_plan *plan) {
     return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-static mr_exit reset_job(reset_state *reset) {
+static mr_exit reset_job(const reset_state *reset) {
     bool dry_run = mr_arguments_flag(reset->arguments, "dry-run");
     bool yes = mr_arguments_flag(reset->arguments, "yes");
-    mr_buf report = {0};
-    mr_status status = MR_OK;
-    if (dry_run || !yes) {
-        status = call_reset(reset, (mr_reset_config){.mode = MR_RESET_DRY_RUN}, &report);
-        fputs(mr_buf_cstr(&report), stdout);
+    if ((dry_run || !yes) &&
+        call_reset(reset, (mr_reset_config){.mode = MR_RESET_DRY_RUN}) != MR_OK) {
+        return MR_EXIT_STOPPED;
     }
-    mr_exit result = status == MR_OK ? MR_EXIT_OK : MR_EXIT_STOPPED;
-    if (status == MR_OK && !dry_run) {
-        if (!yes && !ask(reset->file->plan)) {
-            mr_say("nothing was touched");
-            result = MR_EXIT_STOPPED;
-        } else {
-            mr_buf_clear(&report);
-            status = call_reset(reset, (mr_reset_config){.mode = MR_RESET_DO}, &report);
-            fputs(mr_buf_cstr(&report), stdout);
-            result = status == MR_OK ? MR_EXIT_OK : MR_EXIT_STOPPED;
-        }
+    if (dry_run) {
+        return MR_EXIT_OK;
     }
-    mr_buf_deinit(&report);
-    return result;
+    if (!yes && !ask(reset->file->plan)) {
+        mr_say("nothing was touched");
+        return MR_EXIT_STOPPED;
+    }
+    mr_status status = call_reset(reset, (mr_reset_config){.mode = MR_RESET_DO});
+    return status == MR_OK ? MR_EXIT_OK : MR_EXIT_STOPPED;
 }
 
 static mr_exit with_log(reset_state *reset) {

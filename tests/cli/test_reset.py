@@ -1,5 +1,8 @@
 """reset: shown before it is done, done as a whole, refused where others write."""
 
+import os
+import shutil
+
 from harness import JOB, Case, as_lines, events, hourly, main, results_of
 
 
@@ -37,6 +40,20 @@ class Reset(Case):
         after = self.expect(0, "consume", "hourly").out.splitlines()
         self.assertEqual(after[: len(before)], before)
         self.assertEqual(len(after), 2 * len(before))
+
+    def test_one_that_cannot_be_finished_names_the_place_and_shows_nothing_as_done(self):
+        self.write("job.yaml", JOB.replace("path: out.jsonl", "dir: out"))
+        self.expect(0, "reset", "job.yaml", "--to", "earliest", "--append", "--yes")
+        self.expect(0, "run", "job.yaml", "--until-end")
+        piece = [name for name in os.listdir(self.path("out")) if name.endswith(".jsonl")][0]
+        os.unlink(self.path("out/" + piece))
+        os.makedirs(self.path("out/%s/in_the_way" % piece))
+        result = self.expect(1, "reset", "job.yaml", "--to", "earliest", "--yes")
+        self.assertEqual(result.out, "")
+        self.assertIn("cannot remove out/" + piece, result.err)
+        shutil.rmtree(self.path("out/" + piece))
+        self.expect(0, "reset", "job.yaml", "--to", "earliest", "--yes")
+        self.expect(0, "run", "job.yaml", "--until-end")
 
 
 if __name__ == "__main__":

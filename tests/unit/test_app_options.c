@@ -93,6 +93,17 @@ static void two_dashes_end_the_options(void **state) {
     mr_arguments_deinit(&arguments);
 }
 
+static void a_negative_number_is_no_option(void **state) {
+    (void)state;
+    mr_arguments arguments;
+    mr_err err = {0};
+    assert_int_equal(parse("-5 - --yes", &arguments, &err), MR_OK);
+    assert_int_equal(arguments.positionals_count, 2);
+    assert_string_equal(arguments.positionals[0], "-5");
+    assert_string_equal(arguments.positionals[1], "-");
+    mr_arguments_deinit(&arguments);
+}
+
 static void help_is_found_before_anything_else_is_checked(void **state) {
     (void)state;
     mr_arguments arguments;
@@ -167,6 +178,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_given_is_not_there),
         cmocka_unit_test(the_last_of_a_name_counts),
         cmocka_unit_test(two_dashes_end_the_options),
+        cmocka_unit_test(a_negative_number_is_no_option),
         cmocka_unit_test(help_is_found_before_anything_else_is_checked),
         cmocka_unit_test(a_wrong_command_line_says_what_is_wrong),
         cmocka_unit_test(the_help_names_every_option_but_later_ones),
