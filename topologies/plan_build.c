@@ -20,7 +20,7 @@ static void *grow(void *items, uint32_t count, uint32_t *cap, size_t item_bytes)
 static mr_build_node *add_node(mr_build *b, const mr_node *proto, uint32_t group) {
     b->nodes = grow(b->nodes, b->nodes_count, &b->nodes_cap, sizeof *b->nodes);
     mr_build_node *node = &b->nodes[b->nodes_count];
-    *node = (mr_build_node){.node = *proto, .group = group, .behind = MR_INDEX_NONE};
+    *node = (mr_build_node){.node = *proto, .group = group};
     node->node.index = b->nodes_count++;
     return node;
 }
@@ -56,6 +56,12 @@ static int64_t held_back_behind(const mr_node *node) {
     return node->hold_back_ms + (windowed ? node->aggregate.window.grace_ms : 0);
 }
 
+static void stand_behind(mr_build *b, mr_build_node *node, uint32_t repartition) {
+    if (!mr_index_list_has(&node->behind, repartition)) {
+        mr_index_list_add(b->arena, &node->behind, repartition);
+    }
+}
+
 /* Hangs a node on all outlets of its group. */
 static void attach(mr_build *b, const mr_flow *flow, uint32_t node_index) {
     mr_build_node *node = &b->nodes[node_index];
@@ -68,14 +74,14 @@ static void attach(mr_build *b, const mr_flow *flow, uint32_t node_index) {
             mr_build_input *input = &b->inputs[outlet.index];
             mr_index_list_add(b->arena, &input->entries, node_index);
             if (input->kind == MR_INPUT_REPARTITION) {
-                node->behind = input->index;
+                stand_behind(b, node, input->index);
             }
             continue;
         }
         mr_build_node *parent = &b->nodes[outlet.index];
         mr_index_list_add(b->arena, &parent->children, node_index);
-        if (parent->behind != MR_INDEX_NONE) {
-            node->behind = parent->behind;
+        for (uint32_t j = 0; j < parent->behind.count; j++) {
+            stand_behind(b, node, parent->behind.items[j]);
         }
         int64_t held = held_back_behind(&parent->node);
         if (held > node->node.hold_back_ms) {

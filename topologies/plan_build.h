@@ -59,7 +59,7 @@ typedef struct mr_build_node {
     mr_node node;
     mr_index_list children;
     uint32_t group;               /* MR_INDEX_NONE: of a source or sink */
-    uint32_t behind;              /* repartition whose records reach it, MR_INDEX_NONE: none */
+    mr_index_list behind;         /* repartitions whose records reach it */
     const mr_topology_step *step; /* NULL: a node that ends a chain */
     bool key_is_stream_key;       /* aggregates: the key still has the stream's format */
     mr_format_kind key_format;

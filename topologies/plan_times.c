@@ -81,14 +81,21 @@ static void time_subtopology(timing *t, mr_plan_subtopology *subtopology) {
     subtopology->announce_step_ms = announce_step(smallest);
 }
 
+/* The most tasks that send to one of the repartitions before a node. */
+static uint32_t most_senders(const mr_build *b, const mr_build_node *node) {
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < node->behind.count; i++) {
+        const mr_build_repartition *behind = &b->repartitions[node->behind.items[i]];
+        uint32_t senders = b->plan->repartitions[behind->final_index].upstream_count;
+        most = senders > most ? senders : most;
+    }
+    return most;
+}
+
 /* Rule 11: what looks at the order of several upstream tasks. */
 static void warn_about_order(const mr_build *b, const mr_build_node *node) {
-    if (node->node.kind != MR_NODE_AGGREGATE || node->behind == MR_INDEX_NONE) {
-        return;
-    }
-    const mr_build_repartition *behind = &b->repartitions[node->behind];
-    const mr_plan_repartition *repartition = &b->plan->repartitions[behind->final_index];
-    if (repartition->upstream_count < 2) {
+    uint32_t senders = most_senders(b, node);
+    if (node->node.kind != MR_NODE_AGGREGATE || senders < 2) {
         return;
     }
     if (node->step->first_or_last.line != 0) {
@@ -96,33 +103,69 @@ static void warn_about_order(const mr_build *b, const mr_build_node *node) {
                            1, "min and max do not look at order",
                            "first and last take the earlier of records with equal ts, and %u tasks "
                            "send to this step: their order may differ between runs",
-                           repartition->upstream_count);
+                           senders);
     }
     if (!is_windowed(&node->node)) {
         mr_diagnostics_add(b->diagnostics, MR_SEVERITY_WARNING, "W102", node->node.place, 1,
                            "the last result of each key is the same in every run",
                            "%u tasks send to this step: which results come before the last one may "
                            "differ between runs",
-                           repartition->upstream_count);
+                           senders);
     }
 }
 
 /* ---- rule 10: several tasks write a topic that a step of this job takes its time from ---- */
 
+static bool policy_writes(mr_policy policy, uint32_t stream) {
+    return policy.kind == MR_POLICY_STREAM && policy.stream == stream;
+}
+
+/* Results, late records, error records. */
+static bool node_writes(const mr_node *node, uint32_t stream) {
+    bool result = node->kind == MR_NODE_TO_STREAM && node->to_stream.stream == stream;
+    bool late =
+        node->kind == MR_NODE_AGGREGATE && policy_writes(node->aggregate.window.late, stream);
+    return result || late || policy_writes(node->on_error, stream);
+}
+
+static bool nodes_write(const mr_plan *plan, const uint32_t *nodes, uint32_t count,
+                        uint32_t stream) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (node_writes(&plan->nodes[nodes[i]], stream)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool subtopology_writes(const mr_plan *plan, const mr_plan_subtopology *subtopology,
+                               uint32_t stream) {
+    for (uint32_t i = 0; i < subtopology->inputs_count; i++) {
+        if (policy_writes(subtopology->inputs[i].on_error, stream)) {
+            return true;
+        }
+    }
+    return nodes_write(plan, subtopology->nodes, subtopology->nodes_count, stream);
+}
+
 static uint32_t stream_writers(const mr_plan *plan, uint32_t stream) {
     uint32_t writers = 0;
     for (uint32_t i = 0; i < plan->subtopologies_count; i++) {
-        const mr_plan_subtopology *subtopology = &plan->subtopologies[i];
-        for (uint32_t j = 0; j < subtopology->nodes_count; j++) {
-            const mr_node *node = &plan->nodes[subtopology->nodes[j]];
-            if (node->kind == MR_NODE_TO_STREAM && node->to_stream.stream == stream) {
-                writers += (uint32_t)subtopology->tasks;
-                break;
-            }
+        if (subtopology_writes(plan, &plan->subtopologies[i], stream)) {
+            writers += (uint32_t)plan->subtopologies[i].tasks;
         }
     }
     for (uint32_t i = 0; i < plan->sources_count; i++) {
-        writers += plan->sources[i].stream == stream;
+        const mr_plan_source *source = &plan->sources[i];
+        writers += policy_writes(source->on_error, stream) ||
+                   nodes_write(plan, source->nodes, source->nodes_count, stream);
+    }
+    for (uint32_t i = 0; i < plan->sinks_count; i++) {
+        const mr_plan_sink *sink = &plan->sinks[i];
+        if (policy_writes(sink->on_error, stream) ||
+            nodes_write(plan, sink->nodes, sink->nodes_count, stream)) {
+            writers += (uint32_t)plan->streams[sink->stream].partitions;
+        }
     }
     return writers;
 }

@@ -31,26 +31,88 @@ static mr_place place_of(yaml_mark_t mark) {
     return (mr_place){.line = (uint32_t)mark.line + 1, .column = (uint32_t)mark.column + 1};
 }
 
-static void fail(builder *b, const char *code, mr_place place, const char *message) {
+static void fail(builder *b, const char *code, mr_place place, const char *hint,
+                 const char *message) {
     if (!b->failed) {
-        mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, code, place, 1, NULL, "%s", message);
+        mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, code, place, 1, hint, "%s", message);
         b->failed = true;
     }
 }
 
-/* libyaml says "did not find expected ',' or '}'": the cause is nearly always code in braces. */
-static const char *syntax_hint(const char *problem) {
-    if (strstr(problem, "expected ',' or") != NULL || strstr(problem, "flow") != NULL) {
-        return "text with commas, brackets, braces or colons wants quotes or block style (|)";
+static size_t leading_spaces(mr_bytes line) {
+    size_t count = 0;
+    while (count < line.len && line.data[count] == ' ') {
+        count++;
     }
-    if (strstr(problem, "tab") != NULL || strstr(problem, "cannot start any token") != NULL) {
-        return "YAML indents with spaces; text that begins with % @ ` { [ & * ! | > ' \" # wants "
-               "quotes";
+    return count;
+}
+
+/* What libyaml says, and what is nearly always the cause. The first that fits. */
+static const struct {
+    const char *part; /* of its message */
+    const char *hint;
+} syntax_hints[] = {
+    {"expected ',' or",
+     "text with commas, brackets, braces or colons wants quotes or block style (|)"},
+    {"flow", "text with commas, brackets, braces or colons wants quotes or block style (|)"},
+    {"tab", "YAML indents with spaces"},
+    {"cannot start any token",
+     "YAML indents with spaces; text that begins with % @ ` { [ & * ! | > ' \" # wants quotes"},
+    {"mapping values are not allowed",
+     "text with ': ' inside wants quotes or block style (|); or the line stands too deep"},
+    {"entries are not allowed", "text that begins with - wants quotes or block style (|)"},
+    {"keys are not allowed", "text that begins with ? wants quotes or block style (|)"},
+    {"comment or line break", "the text of a block begins on the next line"},
+    {"escape character", "\\ begins an escape in double quotes: single quotes, or block style (|)"},
+    {"unexpected end of stream", "this quote is not closed"},
+    {"could not find expected ':'", "is this a key without ':', or text that should stand deeper?"},
+    {"expected '-' indicator", "this line stands neither under the '-' before it nor deeper"},
+};
+
+static const char *syntax_hint(const builder *b, const char *problem, mr_place place) {
+    for (size_t i = 0; i < sizeof syntax_hints / sizeof syntax_hints[0]; i++) {
+        if (strstr(problem, syntax_hints[i].part) != NULL) {
+            return syntax_hints[i].hint;
+        }
     }
-    if (strstr(problem, "mapping values are not allowed") != NULL) {
-        return "text with ': ' inside wants quotes or block style (|)";
+    if (strstr(problem, "expected key") == NULL) {
+        return NULL;
     }
-    return NULL;
+    bool begins_line = leading_spaces(mr_source_line(&b->lines, place.line)) + 1 >= place.column;
+    return begins_line
+               ? "this line stands neither under the keys before it nor deeper"
+               : "text that begins with a quote ends with it: quote all of it, or block style (|)";
+}
+
+/* Where an error is; behind the end of the file stands nothing that would show it. */
+static mr_place error_place(const builder *b) {
+    const yaml_parser_t *parser = &b->parser;
+    if (parser->error == YAML_READER_ERROR) {
+        /* The reader is far ahead of its marks. */
+        return mr_source_place(&b->lines, b->mark_bytes + parser->problem_offset);
+    }
+    bool at_end = parser->problem != NULL && strstr(parser->problem, "end of stream") != NULL;
+    return place_of(at_end && parser->context != NULL ? parser->context_mark
+                                                      : parser->problem_mark);
+}
+
+static void report_syntax(builder *b) {
+    const char *problem = b->parser.problem == NULL ? "cannot be read" : b->parser.problem;
+    const char *context = b->parser.context;
+    mr_place place = error_place(b);
+    mr_buf message = {0};
+    if (context != NULL) {
+        mr_place begin = place_of(b->parser.context_mark);
+        mr_buf_put_text(&message, context);
+        if (begin.line != place.line) {
+            mr_buf_printf(&message, " (from line %u)", begin.line);
+        }
+        mr_buf_put_text(&message, ": ");
+    }
+    mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, "E101", place, 1,
+                       syntax_hint(b, problem, place), "YAML: %s%s", mr_buf_cstr(&message),
+                       problem);
+    mr_buf_deinit(&message);
 }
 
 static bool next_event(builder *b, yaml_event_t *event) {
@@ -60,16 +122,7 @@ static bool next_event(builder *b, yaml_event_t *event) {
     if (yaml_parser_parse(&b->parser, event)) {
         return true;
     }
-    const char *problem = b->parser.problem == NULL ? "cannot be read" : b->parser.problem;
-    mr_place place = place_of(b->parser.problem_mark);
-    if (b->parser.error == YAML_READER_ERROR) {
-        /* The reader is far ahead of its marks. */
-        place = mr_source_place(&b->lines, b->mark_bytes + b->parser.problem_offset);
-    }
-    const char *context = b->parser.context;
-    mr_diagnostics_add(b->diagnostics, MR_SEVERITY_ERROR, "E101", place, 1, syntax_hint(problem),
-                       "YAML: %s%s%s", context == NULL ? "" : context, context == NULL ? "" : ": ",
-                       problem);
+    report_syntax(b);
     b->failed = true;
     return false;
 }
@@ -94,9 +147,9 @@ static const void *children_take(builder *b, children *list, size_t item_bytes) 
 /* Counts a node against the limits; false: the file is refused. */
 static bool take_nodes(builder *b, mr_place place, uint32_t nodes, uint32_t depth) {
     if (depth > MR_YAML_DEPTH_MAX) {
-        fail(b, "E102", place, "nested too deep");
+        fail(b, "E102", place, NULL, "nested too deep");
     } else if (nodes > MR_YAML_NODES_MAX - b->nodes) {
-        fail(b, "E102", place, "too many nodes in one file");
+        fail(b, "E102", place, NULL, "too many nodes in one file");
     } else {
         b->nodes += nodes;
     }
@@ -110,14 +163,6 @@ static void refuse_tag(builder *b, mr_yaml_node *node, const yaml_char_t *tag) {
                            "text that begins with ! wants quotes; Lua writes `not`",
                            "YAML tags are not part of the language: '%s'", (const char *)tag);
     }
-}
-
-static size_t leading_spaces(mr_bytes line) {
-    size_t count = 0;
-    while (count < line.len && line.data[count] == ' ') {
-        count++;
-    }
-    return count;
 }
 
 /* The column of a block's text: how far its first written line stands further in than in the file.
@@ -166,7 +211,7 @@ static void build_scalar(builder *b, mr_yaml_node *node, const yaml_event_t *eve
     const char *text = (const char *)event->data.scalar.value;
     size_t length = event->data.scalar.length;
     if (memchr(text, '\0', length) != NULL) {
-        fail(b, "E102", node->place, "a NUL character inside a text");
+        fail(b, "E102", node->place, NULL, "a NUL character inside a text");
         length = 0;
     }
     refuse_tag(b, node, event->data.scalar.tag);
@@ -265,9 +310,10 @@ static mr_yaml_node *follow_alias(builder *b, const yaml_event_t *event, uint32_
     mr_place place = place_of(event->start_mark);
     mr_yaml_node *node = mr_map_get(b->anchors, mr_bytes_text(name));
     if (node == NULL) {
-        fail(b, "E103", place, "this alias names no anchor before it, or one it stands in");
+        fail(b, "E103", place, "text that begins with * wants quotes",
+             "this alias names no anchor before it, or one it stands in");
     } else if (++b->aliases > MR_YAML_ALIASES_MAX) {
-        fail(b, "E102", place, "too many aliases in one file");
+        fail(b, "E102", place, NULL, "too many aliases in one file");
     } else {
         take_nodes(b, place, node->nodes_count, depth + node->height - 1);
     }
@@ -333,7 +379,7 @@ static const mr_yaml_node *build_document(builder *b) {
         if (type == YAML_STREAM_START_EVENT || type == YAML_DOCUMENT_START_EVENT ||
             type == YAML_DOCUMENT_END_EVENT) {
             if (type == YAML_DOCUMENT_START_EVENT && root != NULL) {
-                fail(b, "E102", place_of(event.start_mark), "one file is one document");
+                fail(b, "E102", place_of(event.start_mark), NULL, "one file is one document");
             }
             yaml_event_delete(&event);
             continue;

@@ -327,6 +327,51 @@ static void what_looks_at_time_or_order_is_warned_about(void **state) {
         "last one may differ between runs\n");
 }
 
+#define FINAL "window: {tumbling: 1h, late: drop, emit: final}"
+
+static void every_repartition_before_a_step_counts(void **state) {
+    (void)state;
+    expect_headlines(
+        "job: j\n"
+        "defaults: {key: string, value: json}\n"
+        "streams: {a: {topic: has-two}, b: {topic: b}, c: {topic: c}}\n"
+        "pipelines:\n"
+        "  joined: {from: [a, b], steps: [{filter: value.x}], to: none}\n"
+        "  one: {from: c, steps: [{rekey: value.k}, {count: {store: s, " FINAL "}}]}\n"
+        "  two: {from: b, steps: [{rekey: value.k}, {count: {store: t, " FINAL "}}]}\n"
+        "  both:\n"
+        "    from: [two, one]\n"
+        "    steps:\n"
+        "      - aggregate: {store: u, fields: {f: first(value)}, " FINAL "}\n"
+        "    to: none\n",
+        "job.yaml:11:43: warning W102: first and last take the earlier of records with equal ts, "
+        "and 2 tasks send to this step: their order may differ between runs\n");
+}
+
+static void late_and_error_records_are_written_by_tasks_too(void **state) {
+    (void)state;
+    expect_headlines(
+        "job: j\n"
+        "defaults: {key: string, value: json}\n"
+        "streams: {a: {topic: has-two}, l: {topic: l}, e: {topic: e}}\n"
+        "sources:\n"
+        "  src: {file: {path: x}, on_error: e, to: a}\n"
+        "pipelines:\n"
+        "  p:\n"
+        "    from: a\n"
+        "    steps:\n"
+        "      - count: {store: s, window: {tumbling: 1h, late: l, emit: final}}\n"
+        "    to: none\n"
+        "  q: {from: l, steps: [{count: {store: t, " FINAL "}}], to: none}\n"
+        "  r: {from: e, steps: [{count: {store: u, " FINAL "}}], to: none}\n"
+        "sinks:\n"
+        "  out: {from: l, file: {path: y}, on_error: e}\n",
+        "job.yaml:3:32: warning W103: 2 tasks write 'l', and a window of this job takes its time "
+        "from there: what is late may differ between runs\n"
+        "job.yaml:3:47: warning W103: 2 tasks write 'e', and a window of this job takes its time "
+        "from there: what is late may differ between runs\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stateless_pipeline_is_one_sub_topology),
@@ -341,6 +386,8 @@ int main(void) {
         cmocka_unit_test(code_knows_its_place_label_and_native_form),
         cmocka_unit_test(recursive_types_know_themselves),
         cmocka_unit_test(what_looks_at_time_or_order_is_warned_about),
+        cmocka_unit_test(every_repartition_before_a_step_counts),
+        cmocka_unit_test(late_and_error_records_are_written_by_tasks_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

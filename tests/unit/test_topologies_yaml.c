@@ -64,14 +64,39 @@ static void an_alias_is_the_node_it_names(void **state) {
 static void the_first_syntax_error_is_reported_with_its_place(void **state) {
     (void)state;
     expect_problem("a: {b: 1\nc: 2\n",
-                   "t.yaml:2:2: error E101: YAML: while parsing a flow mapping: did not find "
-                   "expected ',' or '}'\n"
+                   "t.yaml:2:2: error E101: YAML: while parsing a flow mapping (from line 1): did "
+                   "not find expected ',' or '}'\n"
                    "    2 | c: 2\n"
                    "      |  ^   text with commas, brackets, braces or colons wants quotes or "
                    "block style (|)\n");
     expect_problem("\xff: 1\n", "t.yaml:1:1: error E101: YAML: invalid leading UTF-8 octet\n"
                                 "    1 | ?: 1\n"
                                 "      | ^\n");
+}
+
+static void a_syntax_error_says_what_is_nearly_always_its_cause(void **state) {
+    (void)state;
+    expect_problem("a: \"x\" == key\n",
+                   "t.yaml:1:8: error E101: YAML: while parsing a block mapping: did not find "
+                   "expected key\n"
+                   "    1 | a: \"x\" == key\n"
+                   "      |        ^   text that begins with a quote ends with it: quote all of "
+                   "it, or block style (|)\n");
+    expect_problem("a:\n  b: 1\n c: 2\n",
+                   "t.yaml:3:2: error E101: YAML: while parsing a block mapping (from line 1): did "
+                   "not find expected key\n"
+                   "    3 |  c: 2\n"
+                   "      |  ^   this line stands neither under the keys before it nor deeper\n");
+    expect_problem("a: \"x\nb: 1\n",
+                   "t.yaml:1:4: error E101: YAML: while scanning a quoted scalar: found unexpected "
+                   "end of stream\n"
+                   "    1 | a: \"x\n"
+                   "      |    ^   this quote is not closed\n");
+    expect_problem("a: - b\n", "t.yaml:1:4: error E101: YAML: block sequence entries are not "
+                               "allowed in this context\n"
+                               "    1 | a: - b\n"
+                               "      |    ^   text that begins with - wants quotes or block style "
+                               "(|)\n");
 }
 
 static void bytes_that_are_no_text_are_reported_where_they_stand(void **state) {
@@ -151,11 +176,11 @@ static void what_is_outside_the_subset_is_refused(void **state) {
     expect_problem("a: *x\n", "t.yaml:1:4: error E103: this alias names no anchor before it, or "
                               "one it stands in\n"
                               "    1 | a: *x\n"
-                              "      |    ^\n");
+                              "      |    ^   text that begins with * wants quotes\n");
     expect_problem("a: &x [*x]\n", "t.yaml:1:8: error E103: this alias names no anchor before it, "
                                    "or one it stands in\n"
                                    "    1 | a: &x [*x]\n"
-                                   "      |        ^\n");
+                                   "      |        ^   text that begins with * wants quotes\n");
     expect_problem("a: 1\n---\nb: 2\n", "t.yaml:2:1: error E102: one file is one document\n"
                                         "    2 | ---\n"
                                         "      | ^\n");
@@ -301,6 +326,7 @@ int main(void) {
         cmocka_unit_test(every_node_knows_its_place),
         cmocka_unit_test(an_alias_is_the_node_it_names),
         cmocka_unit_test(the_first_syntax_error_is_reported_with_its_place),
+        cmocka_unit_test(a_syntax_error_says_what_is_nearly_always_its_cause),
         cmocka_unit_test(bytes_that_are_no_text_are_reported_where_they_stand),
         cmocka_unit_test(a_block_begins_where_its_header_says),
         cmocka_unit_test(nodes_know_braces_around_them_and_what_was_left_out),
