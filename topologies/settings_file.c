@@ -31,7 +31,7 @@ static void add(reading *r, const mr_settings_key *key, const mr_yaml_node *node
 static void take_scalar(reading *r, const mr_settings_key *key, const mr_yaml_node *node) {
     if (node->kind != MR_YAML_SCALAR || mr_yaml_is_nothing(node)) {
         mr_buf message = {0};
-        mr_buf_printf(&message, "'%s' wants a text", key->name);
+        mr_buf_printf(&message, "'%s' wants %s", key->name, mr_setting_kind_words(key->kind));
         report(r, node, "E105", NULL, mr_buf_cstr(&message));
         mr_buf_deinit(&message);
         return;
@@ -134,8 +134,6 @@ static void take_mapping(reading *r, const mr_yaml_node *mapping, const char *pr
 
 mr_status mr_settings_parse(mr_bytes text, const mr_settings_key *keys, size_t keys_count,
                             mr_diagnostics *diagnostics, mr_setting **out, size_t *count_out) {
-    *out = NULL;
-    *count_out = 0;
     reading r = {.keys = keys, .keys_count = keys_count, .diagnostics = diagnostics};
     mr_yaml_tree tree;
     mr_yaml_tree_parse(&tree, text, diagnostics);
@@ -145,13 +143,9 @@ mr_status mr_settings_parse(mr_bytes text, const mr_settings_key *keys, size_t k
         report(&r, tree.root, "E105", NULL, "settings are a mapping of names");
     }
     mr_yaml_tree_deinit(&tree);
-    if (mr_diagnostics_errors(diagnostics) > 0) {
-        mr_settings_list_free(r.settings, r.count);
-        return MR_INVALID;
-    }
     *out = r.settings;
     *count_out = r.count;
-    return MR_OK;
+    return mr_diagnostics_errors(diagnostics) > 0 ? MR_INVALID : MR_OK;
 }
 
 void mr_settings_list_free(mr_setting *settings, size_t count) {

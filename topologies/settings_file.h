@@ -12,7 +12,8 @@ typedef struct mr_settings_key {
 } mr_settings_key;
 
 /* Values in the order written, texts owned by caller (mr_settings_list_free); lists repeat the
- * name. */
+ * name. With MR_INVALID out holds those that are of their kind, so that the caller can go on
+ * checking them. */
 mr_status mr_settings_parse(mr_bytes text, const mr_settings_key *keys, size_t keys_count,
                             mr_diagnostics *diagnostics, mr_setting **out,
                             size_t *count_out) MR_CHECKED;

@@ -25,7 +25,9 @@ typedef struct rule {
 } rule;
 
 static const rule rules[] = {
-    {.name = "data", .kind = RULE_TEXT, .range = "the name of a directory"},
+    {.name = "data",
+     .kind = RULE_TEXT,
+     .range = "the name of a directory, written out without '~'"},
     {.name = "workers",
      .kind = RULE_INT,
      .min = 1,
@@ -133,7 +135,7 @@ mr_status mr_settings_set(mr_settings *settings, const char *name, const char *t
     int64_t number = 0;
     bool right = false;
     if (one->kind == RULE_TEXT) {
-        right = text[0] != '\0';
+        right = text[0] != '\0' && text[0] != '~'; /* nobody wants a directory named ~ */
         if (right) {
             mr_free(settings->data);
             settings->data = mr_strdup(text);
@@ -141,7 +143,9 @@ mr_status mr_settings_set(mr_settings *settings, const char *name, const char *t
     } else if (one->kind == RULE_CHOICE) {
         bool memory = strcmp(text, "memory") == 0;
         right = memory || strcmp(text, "rocksdb") == 0;
-        settings->state = memory ? MR_STATE_MEMORY : MR_STATE_ROCKSDB;
+        if (right) {
+            settings->state = memory ? MR_STATE_MEMORY : MR_STATE_ROCKSDB;
+        }
     } else {
         right = parse_number(one, text, &number);
         if (right) {
@@ -164,11 +168,12 @@ static void fill_keys(mr_settings_key *keys) {
     }
 }
 
-/* `data` in a file is relative to the file's folder, wherever the command is started. */
+/* `data` in a file is relative to the file's folder, wherever the command is started; '~' is
+ * refused for what it is. */
 static char *below_folder(const char *file, const char *path) {
     const char *slash = strrchr(file, '/');
     mr_buf joined = {0};
-    if (path[0] != '/' && slash) {
+    if (path[0] != '/' && path[0] != '~' && slash) {
         mr_buf_put(&joined, file, (size_t)(slash - file) + 1);
     }
     mr_buf_put_text(&joined, path);
@@ -197,12 +202,10 @@ mr_status mr_settings_take_file(mr_settings *settings, const char *file, mr_byte
     mr_setting *list = NULL;
     size_t count = 0;
     mr_status status = mr_settings_parse(text, keys, RULES_COUNT, diagnostics, &list, &count);
-    if (status == MR_OK) {
-        for (size_t i = 0; i < count; i++) {
-            take_one(settings, file, &list[i], diagnostics);
-        }
-        mr_settings_list_free(list, count);
+    for (size_t i = 0; i < count; i++) {
+        take_one(settings, file, &list[i], diagnostics);
     }
+    mr_settings_list_free(list, count);
     if (mr_diagnostics_errors(diagnostics) > 0) {
         status = MR_INVALID;
     }

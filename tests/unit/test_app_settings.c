@@ -59,11 +59,15 @@ static void all_errors_of_a_file_are_told_with_their_places(void **state) {
     mr_settings settings;
     mr_buf report = {0};
     mr_settings_init(&settings, 3);
-    assert_int_equal(take(&settings, "workrs: 2\nspill_age: fast\n", &report), MR_INVALID);
+    assert_int_equal(
+        take(&settings, "workrs: 2\nspill_age: fast\nmemory: 1B\ndata: ~/d\n", &report),
+        MR_INVALID);
     const char *text = mr_buf_cstr(&report);
     assert_non_null(strstr(text, "conf/millrace.yaml:1:1: error"));
     assert_non_null(strstr(text, "workers"));
     assert_non_null(strstr(text, "conf/millrace.yaml:2:"));
+    assert_non_null(strstr(text, "conf/millrace.yaml:3:9: error"));
+    assert_non_null(strstr(text, "conf/millrace.yaml:4:7: error"));
     mr_buf_deinit(&report);
     mr_settings_deinit(&settings);
 }
@@ -84,11 +88,12 @@ static void a_wrong_setting_changes_nothing(void **state) {
     (void)state;
     mr_settings settings;
     mr_settings_init(&settings, 3);
+    settings.state = MR_STATE_MEMORY;
     static const struct {
         const char *name, *text;
-    } wrong[] = {{"workers", "0"},     {"workers", "two"},  {"memory", "1MiB"},
-                 {"spill_bytes", "0"}, {"spill_age", "60"}, {"rate", "-1"},
-                 {"state", "paper"},   {"data", ""},        {"sockets", "1"}};
+    } wrong[] = {{"workers", "0"},    {"workers", "two"}, {"memory", "1MiB"}, {"spill_bytes", "0"},
+                 {"spill_age", "60"}, {"rate", "-1"},     {"state", "paper"}, {"data", ""},
+                 {"data", "~/d"},     {"sockets", "1"}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         mr_err err = {0};
         assert_int_equal(mr_settings_set(&settings, wrong[i].name, wrong[i].text, &err),
@@ -96,7 +101,7 @@ static void a_wrong_setting_changes_nothing(void **state) {
         assert_true(err.message[0] != '\0');
     }
     assert_int_equal(settings.workers, 3);
-    assert_int_equal(settings.state, MR_STATE_ROCKSDB);
+    assert_int_equal(settings.state, MR_STATE_MEMORY);
     assert_string_equal(settings.data, "./millrace-data");
     mr_settings_deinit(&settings);
 }

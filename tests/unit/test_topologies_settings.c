@@ -22,7 +22,7 @@ static void expect(const char *text, const char *expected) {
     mr_buf out = {0};
     mr_diagnostics_format(diagnostics, &out);
     assert_true((status == MR_OK) == (out.len == 0));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; status == MR_OK && i < count; i++) {
         mr_buf_printf(&out, "%u %s=%s\n", settings[i].place.line, settings[i].name,
                       settings[i].value);
     }
