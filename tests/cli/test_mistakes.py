@@ -125,8 +125,13 @@ class Mistakes(Case):
         self.assertFalse(os.path.exists(self.path("millrace-data")))
 
     def test_two_sinks_on_one_place_are_told(self):
+        self.write("other.yaml", "job: other\nstreams:\n"
+                   "  events: {topic: events, key: string, value: json}\n"
+                   "sinks:\n  more: {from: events, file: {path: out.jsonl}}\n")
+        result = self.expect(1, "run", "job.yaml", "other.yaml", "--until-end")
+        self.assertIn("another sink, of this run or of another one, writes there", result.err)
         self.write("job.yaml", JOB + "  more:\n    from: events\n    file: {path: out.jsonl}\n")
-        self.stopped("another sink, of this run or of another one, writes there")
+        self.stopped("job.yaml:24:18: error", "'out.jsonl' is where the sink 'rows' writes")
 
     def test_a_data_directory_that_cannot_be_used_is_named(self):
         self.expect(0, "run", "job.yaml", "--until-end")
