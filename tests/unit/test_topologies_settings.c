@@ -65,7 +65,7 @@ static void all_mistakes_are_reported(void **state) {
            "millrace.yaml:2:14: error E104: 'spill.bytes' is given already\n"
            "    2 | spill.bytes: 2\n"
            "      |              ^\n");
-    expect("workers:\n", "millrace.yaml:1:9: error E105: 'workers' wants a text\n"
+    expect("workers:\n", "millrace.yaml:1:9: error E105: 'workers' wants a whole number\n"
                          "    1 | workers:\n"
                          "      |         ^\n");
 }
