@@ -6,6 +6,7 @@
 #include "log/core/recovery_steps.h"
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
+#include "runtime/base/hash.h"
 
 /* A reader beside a running owner may find files gone that it just saw: it looks again. */
 #define READER_ATTEMPTS 8
@@ -25,7 +26,7 @@ static mr_status take_decisions(void *arg, mr_bytes batch, const mr_batch_info *
     return mr_recovery_take_decisions(arg, batch, info, err);
 }
 
-/* ---- one partition ---- */
+/* ---- scanning and repairing ---- */
 
 static bool newer(const mr_log_place *a, const mr_log_place *b) {
     return a->segment_base > b->segment_base ||
@@ -147,6 +148,47 @@ static void go_offline(mr_recovery *recovery, mr_partition *partition, const mr_
              partition->number, why->message);
 }
 
+/* ---- a reader beside an owner ---- */
+
+/* The checkpoint's checksum and the length of the metadata: one of them becomes another before a
+ * file goes, the former for a purge, the latter for a removed topic. */
+static mr_status look_at_owner(mr_recovery *recovery, mr_owner_trace *out, mr_err *err) {
+    mr_buf text = {0};
+    mr_status status =
+        mr_disk_read_file(recovery->disk, MR_CHECKPOINT_PATH, MR_CHECKPOINT_BYTES_MAX, &text, err);
+    *out = (mr_owner_trace){.checkpoint_crc = mr_crc32c(0, text.data, text.len)};
+    mr_buf_deinit(&text);
+    if (status != MR_OK && status != MR_NOT_FOUND && status != MR_INVALID) {
+        return status;
+    }
+    mr_segment_listing listing;
+    status = mr_segment_list(recovery->disk, recovery->state->metadata, &listing, err);
+    for (size_t i = 0; status == MR_OK && i < listing.count; i++) {
+        out->metadata_bytes += listing.sizes_bytes[i];
+    }
+    mr_segment_listing_deinit(&listing);
+    return status;
+}
+
+/* Instead of MR_CORRUPT gives MR_AGAIN, when what a reader misses may have been removed by the
+ * owner since the reader began. */
+static mr_status lost_or_removed(mr_recovery *recovery, mr_status status, mr_err *err) {
+    if (status != MR_CORRUPT || recovery->mode == MR_RECOVERY_REPAIR ||
+        recovery->attempts_left == 0) {
+        return status;
+    }
+    mr_owner_trace now;
+    mr_status looked = look_at_owner(recovery, &now, err);
+    if (looked != MR_OK) {
+        return looked;
+    }
+    bool same = now.checkpoint_crc == recovery->owner.checkpoint_crc &&
+                now.metadata_bytes == recovery->owner.metadata_bytes;
+    return same ? MR_CORRUPT : MR_AGAIN;
+}
+
+/* ---- partitions ---- */
+
 /* Topics of records: what is corrupt or unreadable there stops that partition only. */
 static mr_status recover_partition(mr_recovery *recovery, mr_partition *partition, mr_err *err) {
     mr_scan_plan plan = plan_of(recovery, partition);
@@ -154,6 +196,7 @@ static mr_status recover_partition(mr_recovery *recovery, mr_partition *partitio
     mr_scan_result result;
     recovery->report->partitions++;
     mr_status status = scan(recovery, partition, &plan, &result, &why);
+    status = lost_or_removed(recovery, status, &why);
     if (status == MR_CORRUPT || status == MR_UNAVAILABLE) {
         go_offline(recovery, partition, &why);
         return MR_OK;
@@ -176,6 +219,7 @@ static mr_status recover_system(mr_recovery *recovery, mr_partition *partition, 
     plan.arg = recovery;
     mr_scan_result result;
     mr_status status = scan(recovery, partition, &plan, &result, err);
+    status = lost_or_removed(recovery, status, err);
     if (status == MR_OK) {
         status = repair(recovery, partition, &plan, result, err);
     }
@@ -220,7 +264,7 @@ static mr_status hide_later_decisions(mr_recovery *recovery, int64_t end_seen, m
     mr_status status =
         mr_scan_partition(recovery->disk, again, &plan, recovery->window, &result, err);
     if (status == MR_OK && again->start > end_seen) {
-        status = MR_AGAIN; /* decisions came and went between: look at everything again */
+        status = mr_err_set(err, MR_AGAIN, "decisions came and went faster than they were read");
     }
     mr_partition_destroy(again);
     for (size_t i = known; i < recovery->decisions_count && status == MR_OK; i++) {
@@ -273,6 +317,9 @@ static mr_status finish_repair(mr_recovery *recovery, mr_err *err) {
 static mr_status recover_once(mr_recovery *recovery, mr_err *err) {
     mr_log_state *state = recovery->state;
     mr_status status = mr_recovery_format(recovery, err);
+    if (status == MR_OK && recovery->mode == MR_RECOVERY_READ_ONLY) {
+        status = look_at_owner(recovery, &recovery->owner, err);
+    }
     if (status == MR_OK) {
         status = load_checkpoint(recovery, err);
     }
@@ -344,6 +391,7 @@ mr_status mr_log_recover(mr_disk *disk, mr_recovery_mode mode, mr_now now,
                                 .mode = mode,
                                 .now = now,
                                 .config = config,
+                                .attempts_left = attempts - 1 - i,
                                 .report = report ? report : &unused};
         status = attempt(&recovery, out, err);
         bool moved = status == MR_AGAIN || status == MR_NOT_FOUND;

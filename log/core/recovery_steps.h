@@ -12,11 +12,19 @@ typedef struct mr_found_decision {
     mr_decision decision; /* texts and parts live in the arena */
 } mr_found_decision;
 
+/* What changes before an owner removes files. */
+typedef struct mr_owner_trace {
+    uint32_t checkpoint_crc; /* 0: no checkpoint */
+    uint64_t metadata_bytes;
+} mr_owner_trace;
+
 typedef struct mr_recovery {
     mr_disk *disk;
     mr_recovery_mode mode;
     mr_now now;
     const mr_log_core_config *config;
+    int attempts_left;    /* read only: how often everything may be looked at again */
+    mr_owner_trace owner; /* read only: as it was before anything was read */
     mr_log_state *state;
     mr_checkpoint checkpoint;
     mr_scan_window *window;

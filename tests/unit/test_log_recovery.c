@@ -264,6 +264,128 @@ static void a_reader_without_owner_settles_decided_transactions_in_memory(void *
     end(&f);
 }
 
+/* ---- while a reader looks, the owner goes on ---- */
+
+/* The owner's disk, with something that happens in the middle of a reader's look: before the
+ * directory `before` is listed for the first time. */
+typedef struct busy_disk {
+    mr_disk disk; /* must be first */
+    mr_disk *under;
+    const char *before;
+    void (*happens)(fixture *f);
+    fixture *f;
+} busy_disk;
+
+static mr_status busy_open(mr_disk *disk, const char *path, mr_disk_open_mode mode, mr_file **out,
+                           mr_err *err) {
+    return mr_disk_open(((busy_disk *)disk)->under, path, mode, out, err);
+}
+
+static mr_status busy_info(mr_disk *disk, const char *path, mr_disk_info *out, mr_err *err) {
+    return mr_disk_info_get(((busy_disk *)disk)->under, path, out, err);
+}
+
+static mr_status busy_list(mr_disk *disk, const char *path, mr_disk_visit visit, void *arg,
+                           mr_err *err) {
+    busy_disk *busy = (busy_disk *)disk;
+    if (busy->before && strcmp(path, busy->before) == 0) {
+        busy->before = NULL;
+        busy->happens(busy->f);
+    }
+    return mr_disk_list(busy->under, path, visit, arg, err);
+}
+
+/* A world of small segments with a repartition topic of eight records in "inner". */
+static fixture begin_with_inner(mr_partition_id *inner) {
+    fixture f = {.sim = mr_sim_disk_create(7, 0), .writer = {.id = "job-0"}};
+    const mr_log_core_config config = {.segment_bytes_max = 1600};
+    assert_int_equal(mr_log_world_open(f.sim, 1, &config, &f.world, NULL, NULL), MR_OK);
+    assert_int_equal(mr_log_world_topic(f.world, "inner", 1, MR_TOPIC_REPARTITION, inner), MR_OK);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(mr_log_world_claim(f.world, &f.writer), MR_OK);
+        mr_log_write write = {.partition = *inner, .records = "k=v"};
+        assert_int_equal(mr_log_world_commit(f.world, &f.writer, &write, 1), MR_OK);
+    }
+    mr_log_world_advance(f.world, 10000); /* a checkpoint */
+    return f;
+}
+
+static mr_recovery_report look_while(fixture *f, const char *before, void (*happens)(fixture *f)) {
+    static const mr_disk_ops ops = {.open = busy_open, .info = busy_info, .list = busy_list};
+    busy_disk busy = {.disk = {&ops},
+                      .under = mr_sim_disk_disk(f->sim),
+                      .before = before,
+                      .happens = happens,
+                      .f = f};
+    const mr_log_core_config config = {.seed = 1};
+    mr_log_image *image = NULL;
+    mr_recovery_report report = {0};
+    mr_err err = {0};
+    mr_status status = mr_log_recover(&busy.disk, MR_RECOVERY_READ_ONLY, (mr_now){0}, &config,
+                                      &image, &report, &err);
+    if (status != MR_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_null(busy.before); /* it did happen */
+    mr_log_image_destroy(image);
+    return report;
+}
+
+static void purge_inner(fixture *f) {
+    mr_log_request *request = mr_log_client_request(mr_log_world_client(f->world), MR_LOG_DESCRIBE);
+    memcpy(request->topic, "inner", 6);
+    assert_int_equal(mr_log_world_call(f->world, request), MR_OK);
+    mr_partition_id inner = request->described.partition_first;
+    mr_log_client_recycle(mr_log_world_client(f->world), request);
+    mr_log_offsets offsets;
+    assert_int_equal(mr_log_world_offsets(f->world, inner, &offsets), MR_OK);
+    assert_int_equal(mr_log_world_purge(f->world, inner, offsets.stable_end), MR_OK);
+    mr_log_world_advance(f->world, 10000);
+}
+
+static void delete_inner(fixture *f) {
+    mr_log_request *request =
+        mr_log_client_request(mr_log_world_client(f->world), MR_LOG_DELETE_TOPIC);
+    memcpy(request->topic, "inner", 6);
+    assert_int_equal(mr_log_world_call(f->world, request), MR_OK);
+    mr_log_client_recycle(mr_log_world_client(f->world), request);
+    mr_log_world_settle(f->world);
+}
+
+static void a_reader_takes_a_purge_for_no_loss(void **state) {
+    (void)state;
+    mr_partition_id inner = 0;
+    fixture f = begin_with_inner(&inner);
+    mr_recovery_report report = look_while(&f, "log/inner-0", purge_inner);
+    assert_string_equal(report.message, "");
+    assert_int_equal(report.partitions_offline, 0);
+    end(&f);
+}
+
+static void a_reader_takes_a_deleted_topic_for_no_loss(void **state) {
+    (void)state;
+    mr_partition_id inner = 0;
+    fixture f = begin_with_inner(&inner);
+    mr_recovery_report report = look_while(&f, "log/inner-0", delete_inner);
+    assert_string_equal(report.message, "");
+    assert_int_equal(report.partitions_offline, 0);
+    end(&f);
+}
+
+static void remove_a_segment(fixture *f) {
+    const char *path = "log/inner-0/00000000000000000000.log";
+    assert_int_equal(mr_disk_remove(mr_sim_disk_disk(f->sim), path, NULL), MR_OK);
+}
+
+static void a_reader_sees_a_loss_beside_an_owner(void **state) {
+    (void)state;
+    mr_partition_id inner = 0;
+    fixture f = begin_with_inner(&inner);
+    mr_recovery_report report = look_while(&f, "log/inner-0", remove_a_segment);
+    assert_int_equal(report.partitions_offline, 1);
+    end(&f);
+}
+
 static mr_status recover(mr_sim_disk *sim, mr_recovery_mode mode, mr_err *err) {
     mr_log_image *image = NULL;
     const mr_log_core_config config = {.seed = 1};
@@ -546,6 +668,9 @@ int main(void) {
         cmocka_unit_test(a_lost_segment_is_corruption_not_an_empty_partition),
         cmocka_unit_test(an_undecided_transaction_is_aborted_and_its_records_stay_hidden),
         cmocka_unit_test(a_reader_beside_the_owner_sees_what_is_decided),
+        cmocka_unit_test(a_reader_takes_a_purge_for_no_loss),
+        cmocka_unit_test(a_reader_takes_a_deleted_topic_for_no_loss),
+        cmocka_unit_test(a_reader_sees_a_loss_beside_an_owner),
         cmocka_unit_test(a_reader_without_owner_settles_decided_transactions_in_memory),
         cmocka_unit_test(an_unknown_format_is_refused),
         cmocka_unit_test(a_log_without_format_file_is_not_formatted_over),
