@@ -67,7 +67,7 @@ static mr_status visit_name(void *arg, const char *name) {
     mr_segment_listing *listing = arg;
     int64_t base = 0;
     for (size_t i = 0; i < 20; i++) {
-        if (name[i] < '0' || name[i] > '9' || base > (INT64_MAX - 9) / 10) {
+        if (name[i] < '0' || name[i] > '9' || base > MR_OFFSET_MAX / 10) {
             return MR_OK; /* not ours */
         }
         base = base * 10 + (name[i] - '0');

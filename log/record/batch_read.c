@@ -45,8 +45,7 @@ mr_status mr_batch_peek(mr_bytes bytes, mr_batch_info *out) {
     out->base_sequence = (int32_t)mr_get_be32(p + 53);
     out->records_count = (int32_t)mr_get_be32(p + 57);
 
-    if (out->base_offset < 0 || out->last_offset_delta < 0 ||
-        out->base_offset > INT64_MAX - 1 - out->last_offset_delta) {
+    if (out->base_offset < 0 || out->base_offset > MR_OFFSET_MAX || out->last_offset_delta < 0) {
         return MR_CORRUPT;
     }
     if (out->records_count < 0 || out->records_count > (int64_t)out->last_offset_delta + 1) {

@@ -196,7 +196,7 @@ static void get_producer_ids(mr_reader *r, mr_arena *arena, mr_metadata *out) {
     (void)mr_reader_be64(r);
     out->producer_id_next = (int64_t)mr_reader_be64(r);
     mr_wire_skip_tags(r);
-    r->failed |= out->producer_id_next < 0;
+    r->failed |= out->producer_id_next < 0 || out->producer_id_next > MR_OFFSET_MAX;
 }
 
 static void get_remove_topic(mr_reader *r, mr_arena *arena, mr_metadata *out) {

@@ -113,6 +113,13 @@ void mr_decision_encode(const mr_decision *decision, mr_buf *key_out, mr_buf *va
     mr_wire_put_tags_count(value_out, 0);
 }
 
+static bool part_is_possible(const mr_decision_part *part) {
+    return part->partition >= 0 && part->offset_first >= 0 &&
+           part->offset_first <= part->offset_last && part->offset_last <= MR_OFFSET_MAX &&
+           part->segment_base >= 0 && part->segment_base <= part->offset_last &&
+           part->end_byte >= 0;
+}
+
 /* Fills parts with one entry of the partitions and counts it. */
 static void get_decision_topic(mr_reader *r, mr_arena *arena, mr_decision_part *parts,
                                size_t parts_max, size_t *count_inout) {
@@ -141,6 +148,7 @@ static void get_decision_topic(mr_reader *r, mr_arena *arena, mr_decision_part *
         part->offset_last = (int64_t)mr_reader_be64(&extents);
         part->segment_base = (int64_t)mr_reader_be64(&extents);
         part->end_byte = (int64_t)mr_reader_be64(&extents);
+        r->failed |= !part_is_possible(part);
     }
 }
 

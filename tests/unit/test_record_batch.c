@@ -366,6 +366,7 @@ static void impossible_headers_are_corrupt(void **state) {
     assert_corrupt_with(16, "01");              /* magic */
     assert_corrupt_with(0, "8000000000000000"); /* base offset */
     assert_corrupt_with(0, "7fffffffffffffff"); /* its last offset would overflow */
+    assert_corrupt_with(0, "4000000000000000"); /* no log gets there */
     assert_corrupt_with(23, "ffffffff");        /* lastOffsetDelta */
     assert_corrupt_with(57, "ffffffff");        /* recordsCount */
     assert_corrupt_with(57, "00000003");        /* more records than offsets */
