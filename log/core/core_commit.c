@@ -74,6 +74,30 @@ static mr_status check_part(mr_log_core *core, const mr_txn *txn, const mr_txn_p
     return MR_OK;
 }
 
+/* At most: the numbers of a part; the frame of a topic without its name; the rest. */
+#define DECISION_PART_BYTES 36
+#define DECISION_TOPIC_BYTES 32
+#define DECISION_FRAME_BYTES 128
+
+/* The decision is one record, and names every part. All parts are checked. */
+static mr_status check_decision(const mr_log_core *core, const mr_txn *txn, mr_err *err) {
+    size_t bytes = DECISION_FRAME_BYTES + txn->transactional_id.len;
+    const mr_topic *last = NULL;
+    for (size_t i = 0; i < txn->parts_count; i++) {
+        const mr_topic *topic = core->state->partitions[txn->parts[i].partition]->topic;
+        bytes += DECISION_PART_BYTES;
+        bytes += topic != last ? DECISION_TOPIC_BYTES + strlen(topic->name) : 0;
+        last = topic;
+    }
+    if (bytes > MR_RECORD_BYTES_MAX) {
+        return mr_err_set(err, MR_INVALID,
+                          "a transaction over %zu partitions: its decision would have more than "
+                          "%d bytes",
+                          txn->parts_count, MR_RECORD_BYTES_MAX);
+    }
+    return MR_OK;
+}
+
 /* ---- appending ---- */
 
 static void part_durable(void *owner, void *arg);
@@ -171,6 +195,9 @@ void mr_core_commit(mr_log_core *core, mr_log_request *request) {
     core->touch++;
     for (size_t i = 0; i < txn->parts_count && status == MR_OK; i++) {
         status = check_part(core, txn, &txn->parts[i], &request->err);
+    }
+    if (status == MR_OK) {
+        status = check_decision(core, txn, &request->err);
     }
     if (status != MR_OK || txn->parts_count == 0) {
         for (size_t i = 0; i < txn->parts_count; i++) {

@@ -7,6 +7,8 @@
 
 /* Producer ids recorded as given at once. */
 #define PRODUCER_BLOCK 1000
+/* What a record has beside its value, at most, when it has neither key nor headers. */
+#define RECORD_FRAME_BYTES 32
 /* While a removed topic's name is not free yet, decisions and checkpoints go on at this pace. */
 #define REMOVAL_TICK_NS 20000000LL
 
@@ -73,11 +75,16 @@ void mr_core_append_metadata(mr_log_core *core, mr_log_request *request) {
     if (status == MR_OK && record.kind != MR_METADATA_JOB) {
         status = MR_INVALID;
     }
-    if (status == MR_OK) {
-        append_record(core, &record, request, NULL, answer_ok);
-    } else {
+    if (status != MR_OK) {
         mr_core_reply(core, request,
                       mr_err_set(&request->err, MR_INVALID, "not a metadata record of a job"));
+    } else if (request->metadata.len > MR_RECORD_BYTES_MAX - RECORD_FRAME_BYTES) {
+        mr_core_reply(core, request,
+                      mr_err_set(&request->err, MR_INVALID,
+                                 "a job's record of %zu bytes; it may have %d",
+                                 request->metadata.len, MR_RECORD_BYTES_MAX - RECORD_FRAME_BYTES));
+    } else {
+        append_record(core, &record, request, NULL, answer_ok);
     }
     mr_arena_destroy(arena);
 }

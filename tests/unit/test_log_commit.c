@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -228,6 +230,66 @@ static void a_broken_part_refuses_the_whole_transaction(void **state) {
     mr_log_offsets offsets;
     assert_int_equal(mr_log_world_offsets(f.world, f.topic, &offsets), MR_OK);
     assert_int_equal(offsets.end, 0);
+    end(&f);
+}
+
+/* The decision names every partition, and is one record. */
+static void a_transaction_over_too_many_partitions_is_refused(void **state) {
+    (void)state;
+    fixture f = begin();
+    enum { TOPICS = MR_RECORD_BYTES_MAX / 36 / MR_PARTITIONS_MAX + 1 };
+    enum { PARTS = TOPICS * MR_PARTITIONS_MAX };
+    mr_partition_id first = 0;
+    for (int i = TOPICS; i > 0; i--) {
+        char name[16];
+        snprintf(name, sizeof name, "wide-%d", i);
+        assert_int_equal(
+            mr_log_world_topic(f.world, name, MR_PARTITIONS_MAX, MR_TOPIC_USER, &first), MR_OK);
+    }
+    first -= PARTS - MR_PARTITIONS_MAX;
+    mr_log_write write = {.partition = first, .records = "a=1"};
+    mr_log_request *request = mr_log_world_commit_begin(f.world, &f.writer, &write, 1);
+    mr_txn_part *parts = calloc(PARTS, sizeof *parts);
+    assert_non_null(parts);
+    parts[0] = request->txn->parts[0];
+    for (uint32_t i = 1; i < PARTS; i++) {
+        parts[i] =
+            (mr_txn_part){.partition = first + i, .batches = mr_shared_ref(parts[0].batches)};
+    }
+    request->txn->parts = parts;
+    request->txn->parts_count = PARTS;
+    while (!mr_log_client_poll(mr_log_world_client(f.world))) {
+        mr_log_world_pump(f.world);
+    }
+    assert_non_null(strstr(request->err.message, "its decision would have more than"));
+    free(parts);
+    request->txn->parts_count = 0;
+    assert_int_equal(mr_log_world_commit_end(f.world, request, &write), MR_INVALID);
+    assert_int_equal(put(&f, 0, "a=1"), MR_OK);
+    end(&f);
+}
+
+static void a_job_record_beyond_the_limit_is_refused(void **state) {
+    (void)state;
+    fixture f = begin();
+    char *definition = calloc(1, MR_RECORD_BYTES_MAX);
+    assert_non_null(definition);
+    mr_store_definition store = {.store = mr_bytes_text("s"),
+                                 .definition = mr_bytes_of(definition, MR_RECORD_BYTES_MAX)};
+    mr_buf value = {0};
+    mr_metadata_encode(&(mr_metadata){.kind = MR_METADATA_JOB,
+                                      .name = mr_bytes_text("job"),
+                                      .stores = &store,
+                                      .stores_count = 1},
+                       &value);
+    mr_log_client *client = mr_log_world_client(f.world);
+    mr_log_request *request = mr_log_client_request(client, MR_LOG_APPEND_METADATA);
+    request->metadata = mr_buf_view(&value);
+    assert_int_equal(mr_log_world_call(f.world, request), MR_INVALID);
+    assert_non_null(strstr(request->err.message, "a job's record of"));
+    mr_log_client_recycle(client, request);
+    mr_buf_deinit(&value);
+    free(definition);
     end(&f);
 }
 
@@ -486,6 +548,8 @@ int main(void) {
         cmocka_unit_test(a_new_claim_fences_the_former_owner),
         cmocka_unit_test(a_gap_in_the_epochs_is_refused),
         cmocka_unit_test(a_broken_part_refuses_the_whole_transaction),
+        cmocka_unit_test(a_transaction_over_too_many_partitions_is_refused),
+        cmocka_unit_test(a_job_record_beyond_the_limit_is_refused),
         cmocka_unit_test(commits_of_many_writers_share_syncs),
         cmocka_unit_test(segments_roll_and_are_read_across),
         cmocka_unit_test(a_purge_removes_whole_segments_and_survives_a_restart),
