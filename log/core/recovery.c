@@ -126,15 +126,25 @@ static mr_status repair(mr_recovery *recovery, mr_partition *partition, const mr
 }
 
 /* Everything of the partition is durable now. */
-static void mark_durable(mr_recovery *recovery, mr_partition *partition) {
+static void mark_durable(mr_partition *partition) {
     for (size_t i = 0; i < partition->segments_count; i++) {
         mr_segment *segment = &partition->segments[i];
         segment->named = true;
         segment->synced_bytes = segment->size_bytes;
         segment->synced_offset = segment->end_offset;
-        segment->created_ms = recovery->now.wall_ms;
     }
     mr_partition_settle_durable(partition);
+}
+
+/* So that a segment grows older over restarts too. */
+static void keep_age(mr_recovery *recovery, mr_partition *partition) {
+    mr_segment *active = mr_partition_active(partition);
+    if (recovery->mode == MR_RECOVERY_READ_ONLY || !active) {
+        return;
+    }
+    int64_t now_ms = recovery->now.wall_ms;
+    int64_t created_ms = mr_scan_created_ms(recovery->disk, partition, recovery->window);
+    active->created_ms = created_ms > 0 && created_ms < now_ms ? created_ms : now_ms;
 }
 
 static void go_offline(mr_recovery *recovery, mr_partition *partition, const mr_err *why) {
@@ -206,7 +216,8 @@ static mr_status recover_partition(mr_recovery *recovery, mr_partition *partitio
     }
     status = repair(recovery, partition, &plan, result, err);
     recovery->report->segments += partition->segments_count;
-    mark_durable(recovery, partition);
+    keep_age(recovery, partition);
+    mark_durable(partition);
     return status;
 }
 
@@ -228,7 +239,8 @@ static mr_status recover_system(mr_recovery *recovery, mr_partition *partition, 
     }
     recovery->report->partitions++;
     recovery->report->segments += partition->segments_count;
-    mark_durable(recovery, partition);
+    keep_age(recovery, partition);
+    mark_durable(partition);
     return MR_OK;
 }
 
@@ -296,7 +308,7 @@ static mr_status finish_repair(mr_recovery *recovery, mr_err *err) {
     mr_status status = mr_recovery_remove_strays(recovery, err);
     for (size_t i = 0; i < state->partitions_count; i++) {
         if (state->partitions[i] && !state->partitions[i]->offline) {
-            mark_durable(recovery, state->partitions[i]);
+            mark_durable(state->partitions[i]);
         }
     }
     bool dropped = mr_log_state_drop_decisions(state);

@@ -241,7 +241,7 @@ mr_status mr_recovery_append(mr_recovery *recovery, mr_partition *partition, mr_
     bool fresh = partition->segments_count == 0;
     mr_status status = MR_OK;
     if (fresh) {
-        (void)mr_partition_add_segment(partition, partition->end);
+        mr_partition_add_segment(partition, partition->end)->created_ms = recovery->now.wall_ms;
         status = mr_disk_make_dir(disk, partition->directory, err);
     }
     mr_segment *active = mr_partition_active(partition);

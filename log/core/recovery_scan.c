@@ -401,3 +401,31 @@ mr_status mr_scan_partition(mr_disk *disk, mr_partition *partition, const mr_sca
         partition->open_count ? partition->open[0].offset_first : partition->end;
     return MR_OK;
 }
+
+int64_t mr_scan_created_ms(mr_disk *disk, mr_partition *partition, mr_scan_window *window) {
+    const mr_segment *active = mr_partition_active(partition);
+    char *path = mr_partition_path(partition, active->base_offset, MR_SEGMENT_LOG);
+    mr_status status = mr_disk_open(disk, path, MR_DISK_READ, &window->file, NULL);
+    mr_free(path);
+    if (status != MR_OK) {
+        return 0;
+    }
+    window->len = 0;
+    int64_t created_ms = 0;
+    for (uint64_t at = 0; at < active->size_bytes;) {
+        mr_bytes bytes;
+        mr_batch_info info;
+        status = window_take(window, at, MR_BATCH_HEADER_BYTES, WINDOW_HEADERS_BYTES, &bytes, NULL);
+        if (status != MR_OK || mr_batch_peek(bytes, &info) == MR_CORRUPT || info.size_bytes == 0) {
+            break;
+        }
+        if ((info.attributes & MR_ATTRIBUTE_CONTROL) != 0 ||
+            (info.attributes & MR_ATTRIBUTE_TRANSACTIONAL) == 0) {
+            created_ms = info.max_timestamp_ms;
+            break;
+        }
+        at += info.size_bytes;
+    }
+    mr_file_close(window->file);
+    return created_ms;
+}

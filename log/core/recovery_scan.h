@@ -62,3 +62,7 @@ void mr_segment_listing_deinit(mr_segment_listing *listing);
  */
 mr_status mr_scan_partition(mr_disk *disk, mr_partition *partition, const mr_scan_plan *plan,
                             mr_scan_window *window, mr_scan_result *out, mr_err *err) MR_CHECKED;
+/* When the active segment got its first records, by the wall clock of then; 0: nothing in it says
+ * so. Records have times of their users: the log's own is in markers, and in the batches of the
+ * log's own partitions. */
+int64_t mr_scan_created_ms(mr_disk *disk, mr_partition *partition, mr_scan_window *window);

@@ -40,9 +40,15 @@ static void submit_work(void *self, mr_work *work) {
 
 mr_status mr_log_world_open(mr_sim_disk *sim, uint64_t seed, const mr_log_core_config *config,
                             mr_log_world **out, mr_recovery_report *report_out, mr_err *err) {
+    return mr_log_world_open_later(sim, seed, config, 0, out, report_out, err);
+}
+
+mr_status mr_log_world_open_later(mr_sim_disk *sim, uint64_t seed, const mr_log_core_config *config,
+                                  int64_t later_ms, mr_log_world **out,
+                                  mr_recovery_report *report_out, mr_err *err) {
     mr_log_core_config core_config = config ? *config : (mr_log_core_config){0};
     core_config.seed = core_config.seed ? core_config.seed : seed;
-    mr_now now = {START_NS, START_MS};
+    mr_now now = {START_NS, START_MS + later_ms};
     mr_log_image *image = NULL;
     mr_disk *disk = mr_sim_disk_disk(sim);
     *out = NULL;

@@ -25,6 +25,10 @@ typedef struct mr_log_world mr_log_world;
 mr_status mr_log_world_open(mr_sim_disk *sim, uint64_t seed, const mr_log_core_config *config,
                             mr_log_world **out, mr_recovery_report *report_out,
                             mr_err *err) MR_CHECKED;
+/* The same, so much later by the wall clock than every world begins. */
+mr_status mr_log_world_open_later(mr_sim_disk *sim, uint64_t seed, const mr_log_core_config *config,
+                                  int64_t later_ms, mr_log_world **out,
+                                  mr_recovery_report *report_out, mr_err *err) MR_CHECKED;
 /* Shuts the log down and frees the world (in any case). */
 mr_status mr_log_world_close(mr_log_world *world) MR_CHECKED;
 /* Frees everything without I/O; requests under way come back answered and are freed. NULL is fine.

@@ -355,6 +355,36 @@ static void segments_roll_and_are_read_across(void **state) {
     end(&f);
 }
 
+static void segments_roll_by_age_which_no_restart_makes_less(void **state) {
+    (void)state;
+    static const char *const second = "log/events-0/00000000000000000004.log";
+    static const char *const third = "log/events-0/00000000000000000006.log";
+    fixture f = {.sim = mr_sim_disk_create(7, 0), .writer = {.id = "job-0"}};
+    const mr_log_core_config config = {.segment_age_ms_max = 60000};
+    open_world(&f, &config);
+    assert_int_equal(mr_log_world_topic(f.world, "events", 1, MR_TOPIC_USER, &f.topic), MR_OK);
+    assert_int_equal(mr_log_world_claim(f.world, &f.writer), MR_OK);
+    assert_int_equal(put(&f, 0, "a=1"), MR_OK);
+    mr_log_world_advance(f.world, 50000);
+    assert_int_equal(put(&f, 0, "a=2"), MR_OK);
+    mr_log_world_advance(f.world, 20000);
+    assert_false(has_path(f.sim, second));
+    assert_int_equal(put(&f, 0, "a=3"), MR_OK);
+    assert_true(has_path(f.sim, second));
+    assert_int_equal(mr_log_world_close(f.world), MR_OK);
+    /* The second one began 70 s after the start of the first world. */
+    assert_int_equal(mr_log_world_open_later(f.sim, 1, &config, 100000, &f.world, NULL, NULL),
+                     MR_OK);
+    assert_int_equal(mr_log_world_close(f.world), MR_OK);
+    assert_int_equal(mr_log_world_open_later(f.sim, 1, &config, 140000, &f.world, NULL, NULL),
+                     MR_OK);
+    assert_int_equal(mr_log_world_claim(f.world, &f.writer), MR_OK);
+    assert_false(has_path(f.sim, third));
+    assert_int_equal(put(&f, 0, "a=4"), MR_OK);
+    assert_true(has_path(f.sim, third));
+    end(&f);
+}
+
 static void a_purge_removes_whole_segments_and_survives_a_restart(void **state) {
     (void)state;
     fixture f = {.sim = mr_sim_disk_create(7, 0), .writer = {.id = "job-0"}};
@@ -552,6 +582,7 @@ int main(void) {
         cmocka_unit_test(a_job_record_beyond_the_limit_is_refused),
         cmocka_unit_test(commits_of_many_writers_share_syncs),
         cmocka_unit_test(segments_roll_and_are_read_across),
+        cmocka_unit_test(segments_roll_by_age_which_no_restart_makes_less),
         cmocka_unit_test(a_purge_removes_whole_segments_and_survives_a_restart),
         cmocka_unit_test(decisions_go_when_their_markers_are_synced),
         cmocka_unit_test(a_failed_sync_stops_the_log_and_loses_nothing),
