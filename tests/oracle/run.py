@@ -149,7 +149,7 @@ def run_real(plan, settings, job, folder):
     for topic in plan["streams"]:
         command = [os.environ["MILLRACE"], "consume", topic, "--job", job, "--data", data]
         got = subprocess.run(command, capture_output=True, timeout=RUN_TIMEOUT_S)
-        unused = got.returncode == 1 and b"there is no topic" in got.stderr
+        unused = got.returncode == 1 and b"has nothing yet" in got.stderr
         if got.returncode != 0 and not unused:
             raise Failed(f"consume {topic}: {got.stderr.decode()}")
         topics[topic] = [json.loads(line) for line in got.stdout.decode().splitlines()]
