@@ -21,7 +21,7 @@ static const uint8_t reserved[] = {0, 'p', 'o', 's', 'i', 't', 'i', 'o', 'n'};
 #define RESERVED_BYTES sizeof reserved
 #define PERSISTED_TIER                                                                             \
     2 /* ReadTier kPersistedTier: memtables are passed over while the WAL is off */
-#define READ_ONLY_OPEN_ATTEMPTS 3
+#define READ_ONLY_OPEN_ATTEMPTS 10
 
 typedef struct rocks_store {
     mr_store base;       /* must be first */
@@ -544,27 +544,37 @@ mr_store_factory mr_rocksdb_factory(mr_rocksdb_env *env) {
     return (mr_store_factory){.open = rocks_open, .destroy = rocks_destroy, .self = env};
 }
 
+static mr_status open_read_only(const char *directory_path, const char *const *families,
+                                size_t families_count, mr_store **out, mr_err *err) {
+    rocks_store *rocks = rocks_create(NULL, families_count);
+    family_names names = {0};
+    mr_status status =
+        family_names_read(&names, rocks, directory_path, families, MISSING_LEFT_OUT, err);
+    if (status == MR_OK) {
+        status = open_families(rocks, directory_path, &names, families, err);
+    }
+    family_names_deinit(&names);
+    if (status != MR_OK) {
+        rocks_close(&rocks->base);
+        return status;
+    }
+    *out = &rocks->base;
+    return MR_OK;
+}
+
+/* The owner may compact files away between the manifest's reading and theirs, and what is not there
+ * is called corruption by some calls of the engine: then once more. */
 mr_status mr_rocksdb_open_read_only(const char *directory_path, const char *const *families,
                                     size_t families_count, mr_store **out, mr_err *err) {
     mr_status status = look_for_database(directory_path, err);
-    /* The owner may compact files away between the manifest's reading and theirs: then once more.
-     */
+    if (status != MR_OK) {
+        return status;
+    }
     for (int attempt = 0; attempt < READ_ONLY_OPEN_ATTEMPTS; attempt++) {
-        if (status != MR_OK && (status != MR_UNAVAILABLE || attempt == 0)) {
-            return status;
+        status = open_read_only(directory_path, families, families_count, out, err);
+        if (status != MR_UNAVAILABLE && status != MR_CORRUPT) {
+            break;
         }
-        rocks_store *rocks = rocks_create(NULL, families_count);
-        family_names names = {0};
-        status = family_names_read(&names, rocks, directory_path, families, MISSING_LEFT_OUT, err);
-        if (status == MR_OK) {
-            status = open_families(rocks, directory_path, &names, families, err);
-        }
-        family_names_deinit(&names);
-        if (status == MR_OK) {
-            *out = &rocks->base;
-            return MR_OK;
-        }
-        rocks_close(&rocks->base);
     }
     return status;
 }
