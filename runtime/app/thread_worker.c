@@ -81,10 +81,14 @@ static void publish(mr_worker_thread *thread, unsigned look, bool idle) {
     }
 }
 
+static bool may_leave(const mr_worker_thread *thread) {
+    return atomic_load(&thread->leaving) && mr_worker_drained(thread->worker);
+}
+
 static void work_until_left(mr_worker_thread *thread) {
     for (;;) {
         park_while_paused(thread);
-        if (atomic_load(&thread->leaving) && mr_worker_drained(thread->worker)) {
+        if (may_leave(thread)) {
             return;
         }
         unsigned look = atomic_load(&thread->look_wanted);
@@ -99,7 +103,8 @@ static void work_until_left(mr_worker_thread *thread) {
         }
         bool idle = deadline_ns > now.mono_ns;
         publish(thread, look, idle);
-        if (idle) {
+        /* That step may have taken the last answer: nothing would wake it any more. */
+        if (idle && !may_leave(thread)) {
             mr_wakeup_wait(&thread->wakeup, deadline_ns);
         }
     }

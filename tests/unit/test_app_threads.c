@@ -103,9 +103,12 @@ static void every_work_is_run_once_and_comes_back(void **state) {
 
 /* ---- a worker's thread ---- */
 
-/* A member that works for a while, or fails at a step. */
+#define LEAVE_NS_MAX 60000000000
+
+/* A member that works for a while, fails at a step, or has a fetch parked. */
 typedef struct fake_member {
     mr_member member; /* must be first */
+    mr_log_client *client;
     int steps_left;
     bool fails;
     int steps; /* read only while parked or gone */
@@ -125,6 +128,12 @@ static mr_status fake_step(mr_member *member, mr_now now, mr_member_activity *ac
         *failure = (mr_failure){.status = MR_INVALID, .message = "the record is flights[0]@812"};
         return MR_INVALID;
     }
+    return MR_OK;
+}
+static mr_status fake_reply(mr_member *member, mr_log_request *request, mr_now now,
+                            mr_failure *failure) {
+    (void)now, (void)failure;
+    mr_log_client_recycle(((fake_member *)member)->client, request);
     return MR_OK;
 }
 static bool no(const mr_member *member) {
@@ -158,6 +167,7 @@ static void fake_destroy(mr_member *member) {
 }
 static const mr_member_ops fake_ops = {
     .step = fake_step,
+    .on_reply = fake_reply,
     .dirty = no,
     .uncommitted_bytes = no_bytes,
     .ready_to_seal = yes,
@@ -177,26 +187,36 @@ typedef struct scene {
     fake_member *member;
 } scene;
 
-static void scene_open(scene *one, int steps, bool fails) {
+static void scene_prepare(scene *one, int steps, bool fails) {
     mr_board_init(&one->board, MR_RUN_FOR_EVER, 0);
     mr_wakeup_init(&one->told);
     one->thread = mr_worker_thread_create(mr_clock_system(), mr_wakeup_raise, &one->told);
     mr_wakeup *wakeup = mr_worker_thread_wakeup(one->thread);
     one->requests = mr_mailbox_create(8, NULL, NULL);
-    one->worker = mr_worker_create(&(mr_worker_config){
-        .transactional_id = "test-0",
-        .client = mr_log_client_create_embedded(one->requests, mr_wakeup_raise, wakeup),
-        .works = mr_mailbox_create(8, mr_wakeup_raise, wakeup),
-        .board = &one->board,
-        .commit_interval_ms = 100,
-        .dry_commit_ms = 5});
+    mr_log_client *client = mr_log_client_create_embedded(one->requests, mr_wakeup_raise, wakeup);
+    one->worker =
+        mr_worker_create(&(mr_worker_config){.transactional_id = "test-0",
+                                             .client = client,
+                                             .works = mr_mailbox_create(8, mr_wakeup_raise, wakeup),
+                                             .board = &one->board,
+                                             .commit_interval_ms = 100,
+                                             .dry_commit_ms = 5});
     one->member = mr_alloc(sizeof *one->member);
     *one->member = (fake_member){.member = {.ops = &fake_ops, .name = "fake"},
+                                 .client = client,
                                  .steps_left = steps,
                                  .fails = fails,
                                  .board = &one->board};
     mr_worker_add(one->worker, &one->member->member);
+}
+
+static void scene_start(scene *one) {
     mr_worker_thread_start(one->thread, one->worker, &one->board);
+}
+
+static void scene_open(scene *one, int steps, bool fails) {
+    scene_prepare(one, steps, fails);
+    scene_start(one);
 }
 
 static void scene_close(scene *one) {
@@ -269,6 +289,29 @@ static void a_failure_is_told_and_does_not_block_a_pause(void **state) {
     scene_close(&one);
 }
 
+static void an_answer_that_comes_after_the_leave_is_all_that_is_waited_for(void **state) {
+    (void)state;
+    scene one;
+    scene_prepare(&one, 0, false);
+    mr_log_request *fetch = mr_log_client_request(one.member->client, MR_LOG_FETCH);
+    fetch->context = one.member;
+    assert_int_equal(mr_log_client_submit(one.member->client, fetch), MR_OK);
+    scene_start(&one);
+    mr_worker_thread_leave(one.thread);
+    look(&one);
+    assert_false(mr_worker_thread_gone(one.thread));
+    assert_ptr_equal(mr_mailbox_pop(one.requests), &fetch->mail);
+    fetch->status = MR_AGAIN; /* as the log's shutdown answers */
+    assert_int_equal(mr_mailbox_push(fetch->reply_to, &fetch->mail), MR_OK);
+    mr_clock clock = mr_clock_system();
+    int64_t end_ns = clock.mono_ns(clock.self) + LEAVE_NS_MAX;
+    while (!mr_worker_thread_gone(one.thread) && clock.mono_ns(clock.self) < end_ns) {
+        mr_wakeup_wait(&one.told, end_ns);
+    }
+    assert_true(mr_worker_thread_gone(one.thread));
+    scene_close(&one);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_raise_at_any_moment_wakes_the_sleeper),
@@ -278,6 +321,7 @@ int main(void) {
         cmocka_unit_test(a_parked_worker_makes_no_step),
         cmocka_unit_test(stopping_is_obeyed_and_told),
         cmocka_unit_test(a_failure_is_told_and_does_not_block_a_pause),
+        cmocka_unit_test(an_answer_that_comes_after_the_leave_is_all_that_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
