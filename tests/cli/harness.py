@@ -118,7 +118,7 @@ class Case(unittest.TestCase):
         self.assertEqual(result.status, status, result.err + result.out)
         return result
 
-    def wait_until(self, what, condition, timeout=30):
+    def wait_until(self, what, condition, timeout=120):
         end = time.monotonic() + timeout
         while not condition():
             self.assertLess(time.monotonic(), end, "waited in vain until " + what)
@@ -128,7 +128,7 @@ class Case(unittest.TestCase):
         """Sends the signal; the seconds until the process was gone."""
         began = time.monotonic()
         child.send_signal(number)
-        result = self.finish(child, timeout=30)
+        result = self.finish(child)
         return result, time.monotonic() - began
 
 

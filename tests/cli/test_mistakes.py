@@ -174,7 +174,7 @@ class Mistakes(Case):
             child.stdout.readline()
             child.stdout.close()
             self.assertEqual(child.stderr.read(), b"")
-            child.wait(timeout=30)
+            child.wait(timeout=120)
 
 
 if __name__ == "__main__":

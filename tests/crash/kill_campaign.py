@@ -28,6 +28,8 @@ GRACE_MS = HOUR_MS
 AIRPORTS = ["ATL", "ORD", "DFW", "LAX", "JFK", "SFO", "DEN", "SEA", "MIA", "BOS", "PHX", "LAS"]
 KILLS_MIN = 50
 DELETED_MIN = 5
+ANSWER_S_MAX = 300
+DECISION_S_MAX = 300
 
 JOB = """\
 job: killed
@@ -161,11 +163,11 @@ class World:
 
     def ask(self, *arguments):
         return subprocess.run([self.program, *arguments], cwd=self.folder, text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=ANSWER_S_MAX)
 
     def to_the_end(self):
         child = self.start("--until-end")
-        check(child.wait(timeout=120) == 0, "the run to the end failed:\n" + self.said())
+        check(child.wait(timeout=ANSWER_S_MAX) == 0, "the run to the end failed:\n" + self.said())
         return self.said()
 
     def consume(self, stream, *options):
@@ -316,34 +318,60 @@ class Counts:
         self.states_read = 0
 
 
+class Pace:
+    """How fast the source goes, so that it lasts for all lives however slow the machine is: what is left of the
+    source is shared among the kills to come, each as long as those before it were."""
+
+    RATE_MAX = 4000
+    RATE_MIN = 50
+    LAST_LIFE_ROWS = 2 * 2 * RATE_MAX  # twice what the last, longer life takes at most
+
+    def __init__(self, rows):
+        self.rows_left = rows
+        self.began = time.monotonic()
+        self.lives = 0
+
+    def rate(self, kills_left):
+        if self.lives == 0:
+            return self.RATE_MAX
+        life_s = (time.monotonic() - self.began) / self.lives
+        share = (self.rows_left - self.LAST_LIFE_ROWS) / (kills_left + 1) / life_s
+        return int(min(self.RATE_MAX, max(self.RATE_MIN, share)))
+
+    def lived(self, rows_left):
+        self.rows_left = rows_left
+        self.lives += 1
+
+
 def kill(child):
     child.kill()
     child.wait()
 
 
-def kill_in_the_middle(world, seconds, counts, flights_count):
+def kill_in_the_middle(world, seconds, counts, rate, flights_count):
+    """Returns how many records of the source are left."""
     before = world.stable_end()
-    child = world.start("--rate", "4000")
-    end = time.monotonic() + 60
+    child = world.start("--rate", str(rate))
+    end = time.monotonic() + DECISION_S_MAX
     while not world.decided_from(before):
         check(child.poll() is None, "the job ended by itself:\n" + world.said())
-        check(time.monotonic() < end, "no decision within a minute:\n" + world.said())
+        check(time.monotonic() < end, "no decision in %d s:\n%s" % (DECISION_S_MAX, world.said()))
     time.sleep(seconds)
     check(child.poll() is None, "the job ended by itself:\n" + world.said())
     kill(child)
     if len(world.rocksdb_files()) > 0:
         counts.with_rocksdb += 1
-    if source_left(world, flights_count):
+    left = source_left(world, flights_count)
+    if left > 0:
         counts.kills += 1
-        return True
-    return False
+    return left
 
 
 def source_left(world, flights_count):
-    """Whether the source has records yet to read: what is left needs at least one decision more."""
+    """How many records the source has yet to read: what is left needs at least one decision more."""
     near = max(world.stable_end() - 500, 0)
     rows = world.consume("flights", "--partition", "0", "--from", str(near))
-    return rows[-1]["value"]["number"] < flights_count - 2
+    return max(flights_count - 2 - rows[-1]["value"]["number"], 0)
 
 
 def kill_early(world, rng, counts):
@@ -378,9 +406,11 @@ def compare_state(world, rng, counts):
 
 
 def campaign(world, rng, kills_wanted, flights_count):
-    counts = Counts()
+    counts, pace = Counts(), Pace(flights_count)
     while counts.kills < kills_wanted:
-        if not kill_in_the_middle(world, rng.random() * 0.12, counts, flights_count):
+        pace.lived(kill_in_the_middle(world, rng.random() * 0.12, counts,
+                                      pace.rate(kills_wanted - counts.kills), flights_count))
+        if pace.rows_left == 0:
             break
         if counts.kills % 4 == 0:
             kill_early(world, rng, counts)
@@ -389,7 +419,8 @@ def campaign(world, rng, kills_wanted, flights_count):
         if counts.kills % 6 == 0:
             delete_state(world, rng, counts)
     # A longer life, so that what was rebuilt is spilled: the last start replays a tail.
-    kill_in_the_middle(world, 2.0, counts, flights_count)
+    if pace.rows_left > 0:
+        kill_in_the_middle(world, 2.0, counts, Pace.RATE_MAX, flights_count)
     return counts
 
 

@@ -28,7 +28,7 @@ import model
 import plans
 
 PLANS_MIN = 100
-RUN_TIMEOUT_S = 30
+RUN_TIMEOUT_S = 300
 SUMMARY = re.compile(r"^millrace:\s+([a-z/ ]+?)\s{2,}([0-9.]+)$")
 
 

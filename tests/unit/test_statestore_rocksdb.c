@@ -20,7 +20,7 @@
 #include "statestore/store_rocksdb.h"
 
 #define DIRECTORY "state/job.g1/task-0"
-#define WAIT_MS_MAX 10000
+#define WAIT_MS_MAX 120000
 #define KILLED_PROCESS "--killed-process"
 
 extern char **environ;
