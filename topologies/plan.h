@@ -225,18 +225,12 @@ typedef enum mr_window_kind {
     MR_WINDOW_TUMBLING,
     MR_WINDOW_HOPPING
 } mr_window_kind;
-typedef enum mr_emit {
-    MR_EMIT_UPDATES,
-    MR_EMIT_FINAL
-} mr_emit; /* windows: FINAL only; without: UPDATES only */
-
 typedef struct mr_plan_window {
     mr_window_kind kind;
     int64_t size_ms;    /* > 0 */
     int64_t advance_ms; /* tumbling: = size */
     int64_t grace_ms;
     mr_policy late;
-    mr_emit emit;
 } mr_plan_window;
 
 typedef struct mr_set_item {

@@ -102,11 +102,10 @@ static void check_window(mr_check *check, const mr_yaml_node *body, mr_topology_
     if (window == NULL) {
         /* One that cannot be read is one nevertheless. */
         bool none = mr_check_lacks(check, body, "window");
-        *out = (mr_plan_window){.kind = none ? MR_WINDOW_NONE : MR_WINDOW_TUMBLING,
-                                .emit = MR_EMIT_UPDATES};
+        *out = (mr_plan_window){.kind = none ? MR_WINDOW_NONE : MR_WINDOW_TUMBLING};
         return;
     }
-    *out = (mr_plan_window){.kind = MR_WINDOW_TUMBLING, .emit = MR_EMIT_FINAL};
+    *out = (mr_plan_window){.kind = MR_WINDOW_TUMBLING};
     out->late.stream = MR_INDEX_NONE;
     if (!mr_check_keys(check, window, &window_set)) {
         return;

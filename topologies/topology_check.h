@@ -129,8 +129,6 @@ const mr_code *mr_check_code_part(mr_check *check, const mr_yaml_node *node, siz
 /* A mapping or list of code. NULL: reported. */
 const mr_template *mr_check_template(mr_check *check, const mr_yaml_node *node, uint32_t scope,
                                      const char *label);
-/* `a.b` -> a, b; false: reported. */
-bool mr_check_path(mr_check *check, const mr_yaml_node *node, mr_path *out);
 
 /* ---- ${env:NAME}, ${file:PATH} (topology_placeholders.c) ---- */
 
@@ -159,6 +157,9 @@ typedef struct mr_steps_context {
 } mr_steps_context;
 mr_topology_chain mr_check_steps(mr_check *check, const mr_yaml_node *steps,
                                  mr_steps_context *context);
+/* `set` (topology_set.c); label: of the step. */
+void mr_check_set(mr_check *check, const mr_yaml_node *body, uint32_t scope, const char *label,
+                  mr_node *node);
 /* `count` and `aggregate` (topology_aggregate.c); label: of the step, for its code. */
 void mr_check_count(mr_check *check, const mr_yaml_node *body, mr_topology_step *step);
 void mr_check_aggregate(mr_check *check, const mr_yaml_node *body, mr_topology_step *step,

@@ -1,4 +1,4 @@
-/* Code texts, templates and paths: what a text is, only the script language decides (LANGUAGE rule
+/* Code texts and templates: what a text is, only the script language decides (LANGUAGE rule
  * 4). */
 #include "runtime/base/assert.h"
 #include "topologies/expr_compile.h"
@@ -153,25 +153,4 @@ const mr_template *mr_check_template(mr_check *check, const mr_yaml_node *node, 
                                      const char *label) {
     mr_template *template = mr_arena_zalloc(check->arena, sizeof *template);
     return fill_template(check, node, scope, label, template) ? template : NULL;
-}
-
-bool mr_check_path(mr_check *check, const mr_yaml_node *node, mr_path *out) {
-    const char *text = mr_arena_strndup(check->arena, node->text, strlen(node->text));
-    uint32_t count = 1;
-    for (const char *at = text; *at != '\0'; at++) {
-        count += *at == '.';
-    }
-    mr_bytes *names = mr_arena_alloc(check->arena, sizeof *names * count);
-    for (uint32_t i = 0; i < count; i++) {
-        size_t length = strcspn(text, ".");
-        if (length == 0) {
-            mr_check_error(check, node, "E208", "names with dots between them: total.net",
-                           "no path of fields: '%s'", node->text);
-            return false;
-        }
-        names[i] = mr_bytes_of(text, length);
-        text += length + 1;
-    }
-    *out = (mr_path){.names = names, .names_count = count};
-    return true;
 }

@@ -16,10 +16,6 @@ typedef struct step_place {
     uint32_t scope;
 } step_place;
 
-static const char *sub_label(const step_place *at, const char *name) {
-    return mr_arena_printf(at->check->arena, "%s.%s", at->code_label, name);
-}
-
 static void check_filter(step_place *at, const mr_yaml_node *body) {
     at->step->node.kind = MR_NODE_FILTER;
     at->step->node.filter.code =
@@ -69,31 +65,8 @@ static void check_flat_map(step_place *at, const mr_yaml_node *body) {
 }
 
 static void check_set(step_place *at, const mr_yaml_node *body) {
-    mr_node *node = &at->step->node;
-    node->kind = MR_NODE_SET;
-    if (body->kind != MR_YAML_MAPPING || body->count == 0) {
-        mr_check_error(at->check, body, "E105", "set: {total: value.price * value.count}",
-                       "'set' wants a mapping of fields");
-        return;
-    }
-    mr_set_item *items = mr_arena_zalloc(at->check->arena, sizeof *items * body->count);
-    for (uint32_t i = 0; i < body->count; i++) {
-        const mr_yaml_entry *entry = &body->entries[i];
-        if (!mr_check_path(at->check, entry->key, &items[i].path)) {
-            continue;
-        }
-        if (entry->value->kind != MR_YAML_SCALAR) {
-            mr_check_error(at->check, entry->value, "E105",
-                           "write one field per text, with its path: total.net: ...",
-                           "a field of 'set' wants code, this is %s",
-                           mr_yaml_kind_name(entry->value));
-            continue;
-        }
-        items[i].code = mr_check_code(at->check, entry->value, MR_CODE_VALUE, at->scope,
-                                      sub_label(at, entry->key->text));
-    }
-    node->set.items = items;
-    node->set.items_count = body->count;
+    at->step->node.kind = MR_NODE_SET;
+    mr_check_set(at->check, body, at->scope, at->code_label, &at->step->node);
 }
 
 static const char *store_label(const step_place *at, const char *step_name) {

@@ -1,4 +1,5 @@
 /* What a job may say, and what is printed about one that says something else. */
+#include "runtime/base/limits.h"
 #include "tests/unit/topologies_fixture.h"
 
 #define STREAMS                                                                                    \
@@ -290,6 +291,32 @@ static void steps_are_one_operator_each(void **state) {
                      "job.yaml:19:31: error E207: unknown stream 'nowhere'\n");
 }
 
+static void no_field_is_set_in_vain(void **state) {
+    (void)state;
+    expect_headlines(STREAMS "  p:\n"
+                             "    from: a\n"
+                             "    steps:\n"
+                             "      - set: {o.p.q: 1, x: 2, o.p: 3, o.r: 4, ox: 5}\n"
+                             "      - set: {o: 1, o.p: 2, o.p.q: 3}\n"
+                             "      - set: {o.a: 1, o.a.b: 2, o: 3, o.c: 4}\n"
+                             "    to: b\n",
+                     "job.yaml:9:15: error E208: 'o.p.q' is lost: 'o.p', which is set behind it, "
+                     "replaces it\n"
+                     "job.yaml:11:15: error E208: 'o.a' is lost: 'o', which is set behind it, "
+                     "replaces it\n"
+                     "job.yaml:11:23: error E208: 'o.a.b' is lost: 'o', which is set behind it, "
+                     "replaces it\n");
+    mr_buf text = {0};
+    mr_buf_put_text(&text, STREAMS "  p: {from: a, to: b, steps: [{set: {a");
+    for (int i = 1; i < MR_JSON_DEPTH_MAX + 1; i++) {
+        mr_buf_put_text(&text, ".a");
+    }
+    mr_buf_put_text(&text, ": 1}}]}\n");
+    expect_headlines(mr_buf_cstr(&text), "job.yaml:6:38: error E208: a path has at most 256 names, "
+                                         "this one 257\n");
+    mr_buf_deinit(&text);
+}
+
 static void windows_say_what_becomes_of_late_records(void **state) {
     (void)state;
     expect_headlines(
@@ -483,6 +510,7 @@ int main(void) {
         cmocka_unit_test(topics_that_some_job_makes_for_itself_are_not_streams),
         cmocka_unit_test(streams_are_checked),
         cmocka_unit_test(steps_are_one_operator_each),
+        cmocka_unit_test(no_field_is_set_in_vain),
         cmocka_unit_test(windows_say_what_becomes_of_late_records),
         cmocka_unit_test(leaves_of_fields_are_one_call_each),
         cmocka_unit_test(pipelines_end_and_make_no_circles),
