@@ -100,13 +100,16 @@ const char *mr_datum_describe(const mr_datum *datum, mr_datum_text *out);
 /* As JSON text, appended. MR_INVALID: NaN, infinity, bad UTF-8. NIL is an error of the caller
  * (asserted); RAW must be touched first. */
 mr_status mr_datum_put_json(const mr_datum *datum, mr_buf *out, mr_err *err) MR_CHECKED;
+/* Of keys in internal topics and stores: canonical JSON, the dress of a value of Lua. Its bytes are
+ * nobody's: where it is written as bytes, a string is its bytes. Known by its address. */
+extern const mr_format mr_format_of_keys;
 /* The canonical JSON of a key (LANGUAGE rule 8): sorted fields, shortest numbers, 5.0 = 5. */
 mr_status mr_key_put_canonical(mr_value *key, mr_buf *out, mr_err *err) MR_CHECKED;
 /* Encodes for a topic of this format, checking its type; a value that came RAW in the same format
  * and type passes as the bytes it was, touched or not. NULL gives *null_out = true and appends
  * nothing. What a format holds: string: text in UTF-8; int: a number without fraction within 64
  * bits; float: a number that double holds exactly, neither NaN nor infinity; json: all; bytes: what
- * came RAW as its bytes, a string's bytes, all else as JSON text. MR_INVALID: the format cannot
- * hold it, NIL among others; out is as it was. */
+ * came RAW as its bytes (but not mr_format_of_keys), a string's bytes, all else as JSON text.
+ * MR_INVALID: the format cannot hold it, NIL among others; out is as it was. */
 mr_status mr_value_encode(mr_value *value, const mr_format *format, mr_buf *out, bool *null_out,
                           mr_err *err) MR_CHECKED;

@@ -56,8 +56,14 @@ static mr_status encode_json(mr_value *value, const mr_type *type, mr_buf *out, 
     return mr_datum_put_json(&value->datum, out, err);
 }
 
+const mr_format mr_format_of_keys = {.kind = MR_FORMAT_JSON, .type = NULL};
+
+static bool keeps_its_bytes(const mr_value *value) {
+    return value->raw.kind == MR_DATUM_RAW && value->raw.format != &mr_format_of_keys;
+}
+
 static mr_status encode_bytes(const mr_value *value, mr_buf *out, mr_err *err) {
-    if (value->raw.kind == MR_DATUM_RAW) {
+    if (keeps_its_bytes(value)) {
         mr_buf_put_bytes(out, value->raw.bytes);
         return MR_OK;
     }
@@ -82,7 +88,7 @@ mr_status mr_value_encode(mr_value *value, const mr_format *format, mr_buf *out,
         mr_buf_put_bytes(out, value->raw.bytes);
         return MR_OK;
     }
-    if (format->kind == MR_FORMAT_BYTES && value->raw.kind == MR_DATUM_RAW) {
+    if (format->kind == MR_FORMAT_BYTES && keeps_its_bytes(value)) {
         return encode_bytes(value, out, err);
     }
     if (value->datum.kind == MR_DATUM_RAW) {

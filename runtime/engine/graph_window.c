@@ -8,9 +8,6 @@
 #include "runtime/engine/window.h"
 #include "statestore/window_key.h"
 
-/* Keys of stores are canonical JSON: read back, they are this format. */
-static const mr_format key_format = {.kind = MR_FORMAT_JSON, .type = NULL};
-
 /* ---- taking a record ---- */
 
 /* Applies the evaluated record to one row. On error the row is what it was before. */
@@ -41,7 +38,7 @@ static mr_status emit_row(mr_graph *graph, graph_node *state, mr_bytes key, mr_b
         return status;
     }
     mr_value key_value, value;
-    mr_value_init(&key_value, graph->config.pool, mr_datum_raw(key, &key_format));
+    mr_value_init(&key_value, graph->config.pool, mr_datum_raw(key, &mr_format_of_keys));
     mr_value_init(&value, graph->config.pool, result);
     graph_view out = *base;
     out.key = &key_value;

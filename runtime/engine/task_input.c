@@ -8,9 +8,6 @@
 #include "runtime/engine/stream_writers.h"
 #include "runtime/engine/time_from.h"
 
-/* Keys of internal topics are canonical JSON. */
-static const mr_format json_format = {.kind = MR_FORMAT_JSON, .type = NULL};
-
 void mr_task_input_init(mr_task *task, task_input *input, const mr_plan_input *plan) {
     const mr_topic_description *topic;
     input->plan = plan;
@@ -179,7 +176,7 @@ static mr_status internal_head(mr_task *task, task_input *input, const mr_record
     flow->headers = record->headers + skipped;
     flow->headers_count = record->headers_count - skipped;
     flow->stream = "";
-    mr_value_init(&flow->key, task->pool, mr_datum_raw(record->key, &json_format));
+    mr_value_init(&flow->key, task->pool, mr_datum_raw(record->key, &mr_format_of_keys));
     mr_value_init(&flow->value, task->pool, mr_datum_raw(record->value, &input->value_format));
     return MR_OK;
 }

@@ -203,6 +203,19 @@ static void what_was_only_read_keeps_its_bytes(void **state) {
         encoded(f, mr_datum_raw(fixture_bytes(f, "x"), &format_string), &format_json), "\"x\"");
 }
 
+static void a_key_behind_a_repartition_is_written_as_the_value_it_is(void **state) {
+    fixture *f = *state;
+    const mr_format *dress = &mr_format_of_keys;
+    assert_string_equal(encoded(f, mr_datum_raw(fixture_bytes(f, "\"k\""), dress), &format_bytes),
+                        "k");
+    assert_string_equal(encoded(f, mr_datum_raw(fixture_bytes(f, "\"k\""), dress), &format_string),
+                        "k");
+    assert_string_equal(encoded(f, mr_datum_raw(fixture_bytes(f, "\"k\""), dress), &format_json),
+                        "\"k\"");
+    assert_string_equal(
+        encoded(f, mr_datum_raw(fixture_bytes(f, "{\"a\":5}"), dress), &format_bytes), "{\"a\":5}");
+}
+
 static void a_typed_topic_checks_what_is_written_to_it(void **state) {
     fixture *f = *state;
     mr_format items = {.kind = MR_FORMAT_JSON, .type = &type_items};
@@ -283,6 +296,7 @@ int main(void) {
         TEST(each_format_takes_what_it_can_hold),
         TEST(what_a_format_cannot_hold_is_an_error),
         TEST(what_was_only_read_keeps_its_bytes),
+        TEST(a_key_behind_a_repartition_is_written_as_the_value_it_is),
         TEST(a_typed_topic_checks_what_is_written_to_it),
         TEST(equal_keys_have_equal_text),
         TEST(parsers_are_reused_and_generations_differ),
