@@ -24,29 +24,41 @@ def row_of(key, value, ts, headers):
     return (frozen(key), frozen(value), ts, tuple(sorted(headers.items())))
 
 
+def plain(v, form):
+    """JSON as bytes is told from no other spelling of it."""
+    if form == "bytes" and isinstance(v, str):
+        try:
+            return json.loads(v)
+        except ValueError:
+            return v
+    return v
+
+
 class Actual:
     """A printed record. row: what the model knows of it; whole: what two runs must agree on."""
 
-    def __init__(self, record):
+    def __init__(self, record, form):
         headers = dict(record["headers"])
         self.part = record["partition"]
         self.aside = ASIDE[0] in headers
+        # Who failed twice has them twice; the last ones tell.
         aside = [headers.pop(name, None) for name in ASIDE]
+        aside = [x[-1] if isinstance(x, list) else x for x in aside]
         if self.aside and None in aside:
             raise Mismatch(f"headers are missing: {record}")
         # Offsets differ between runs: transaction markers take some too.
         origin = re.sub(r"@\d+$", "", aside[3]) if self.aside else None
         if self.aside:  # a message of Lua begins with the job's path
-            aside[0] = re.sub(r"^\S*/job\.yaml:", "job.yaml:", aside[0])
+            aside[0] = re.sub(r"^\S*/(job|stops)\.yaml:", "job.yaml:", aside[0])
         from_file = origin is not None and "[" not in origin
         ts = None if from_file else record["ts"]
-        self.value = record["value"]
-        self.row = row_of(record["key"], record["value"], ts, headers)
+        self.record = {name: v for name, v in record.items() if name != "offset"}
+        self.row = row_of(record["key"], plain(record["value"], form), ts, headers)
         self.whole = (self.row, self.aside, tuple(aside[:3]), origin)
 
 
-def row_of_out(out):
-    return row_of(out.key, out.value, out.ts, out.headers)
+def row_of_out(out, form):
+    return row_of(out.key, plain(out.value, form), out.ts, out.headers)
 
 
 def by_part(items):
@@ -84,32 +96,32 @@ def check_bag(where, want, got):
                        f"   missing {list(missing)[:2]}\n   extra   {list(extra)[:2]}")
 
 
-def check_updates(where, outs, actuals):
+def check_updates(where, outs, actuals, form):
     """Results that replace each other: as many, and the same last one for each key."""
     def last(rows):
         return {row[0]: row for row in rows}
-    want, got = [row_of_out(o) for o in outs], [a.row for a in actuals]
+    want, got = [row_of_out(o, form) for o in outs], [a.row for a in actuals]
     check_bag(where + " (keys)", [r[0] for r in want], [r[0] for r in got])
     check_bag(where + " (last of each key)", list(last(want).values()), list(last(got).values()))
 
 
-def check_topic(topic, outs, actuals):
+def check_topic(topic, outs, actuals, form):
     """Returns the number of records compared in order."""
     for a in actuals:
         if a.aside and not any(o.aside for o in outs):
             raise Mismatch(f"{topic}: an error record where none is wanted: {a.whole}")
     if any(o.updates for o in outs):
-        check_updates(topic, outs, actuals)
+        check_updates(topic, outs, actuals, form)
         return 0
     if any(o.part is None for o in outs):
-        check_bag(topic, [(o.aside, row_of_out(o)) for o in outs],
+        check_bag(topic, [(o.aside, row_of_out(o, form)) for o in outs],
                   [(a.aside, a.row) for a in actuals])
         return 0
     ordered, parts = 0, by_part(actuals)
     wanted = by_part(outs)
     for part in sorted(set(parts) | set(wanted)):
         where = f"{topic}[{part}]"
-        want = [(o.aside, row_of_out(o)) for o in wanted[part]]
+        want = [(o.aside, row_of_out(o, form)) for o in wanted[part]]
         got = [(a.aside, a.row) for a in parts[part]]
         if is_sequence(wanted[part]):
             if want != got:
@@ -137,8 +149,8 @@ def check_repeat(topic, outs, first, second):
     return compared
 
 
-def check_sink(topic, actuals, folder):
-    """A sink's files, by name, hold the topic's values in order, each once. Returns how many."""
+def rows_of_files(topic, folder):
+    """What lies in a sink's directory: rows by partition."""
     rows = collections.defaultdict(list)
     for name in sorted(os.listdir(folder) if os.path.isdir(folder) else []):
         found = re.fullmatch(re.escape(topic) + r"-(\d+)-\d{20}-\d{20}\.jsonl", name)
@@ -147,10 +159,34 @@ def check_sink(topic, actuals, folder):
                 continue
             raise Mismatch(f"sink: a file of another name: {name}")
         with open(os.path.join(folder, name), encoding="utf-8") as lines:
-            rows[int(found[1])] += [frozen(json.loads(line)) for line in lines]
-    parts = by_part(actuals)
+            rows[int(found[1])] += [json.loads(line) for line in lines]
+    return rows
+
+
+def row_of_sink(sink, record, run_step):
+    """What the sink writes for a record of its topic: a list of no or one row."""
+    if sink["format"] == "record":
+        return [record]
+    return run_step(sink["steps"], record)
+
+
+def check_sink(sink, actuals, folder, run_step):
+    """A sink's files, by name, hold the topic's records in order, each once. Returns how many."""
+    topic = sink["from"]
+    if sink["one_file"]:
+        path = os.path.join(folder, "rows.jsonl")
+        with open(path, encoding="utf-8") as lines:
+            rows = {0: [json.loads(line) for line in lines]}
+    else:
+        rows = rows_of_files(topic, os.path.join(folder, "rows"))
+    compared, parts = 0, by_part(actuals)
     for part in sorted(set(parts) | set(rows)):
-        want = [frozen(a.value) for a in parts[part]]
-        if rows[part] != want:
-            raise Mismatch(explain(f"sink of {topic}[{part}]", want, rows[part]))
-    return len(actuals)
+        want = [frozen(row) for a in parts[part] for row in row_of_sink(sink, a.record, run_step)]
+        got = rows.get(part, [])
+        for row in got if sink["format"] == "record" else []:
+            row.pop("offset")
+        got = [frozen(row) for row in got]
+        if got != want:
+            raise Mismatch(explain(f"sink of {topic}[{part}]", want, got))
+        compared += len(want)
+    return compared

@@ -1,8 +1,8 @@
 """Expressions of jobs: a small tree, printed as Lua text, and evaluated here with Lua's semantics.
 
-Nodes are tuples: ("lit", v) ("key",) ("ts",) ("wstart",) ("wstop",) ("value",) ("field", (names...))
-("bin", op, a, b) ("not", a) ("neg", a) ("len", a) ("method", obj, name, args) ("call", name, args).
-Python's None is nil. JSON objects are dicts in their order.
+Nodes are tuples: ("lit", v) ("null",) ("key",) ("ts",) ("wstart",) ("wstop",) ("value",) ("header", name)
+("field", (names...)) ("bin", op, a, b) ("not", a) ("neg", a) ("len", a) ("method", obj, name, args)
+("call", name, args). Python's None is nil, NULL is null. JSON objects are dicts in their order.
 """
 import math
 
@@ -11,6 +11,16 @@ INT_MIN, INT_MAX = -(1 << 63), (1 << 63) - 1
 
 class LuaError(Exception):
     """What makes a record an error record."""
+
+
+class Null:
+    """Lua's `null`: true as a condition, equal to itself alone."""
+
+    def __repr__(self):
+        return "null"
+
+
+NULL = Null()
 
 
 def wrap(n):
@@ -41,8 +51,10 @@ def text_of(node):
     kind = node[0]
     if kind == "lit":
         return lua_literal(node[1])
-    if kind in ("key", "ts", "value"):
+    if kind in ("key", "ts", "value", "null"):
         return kind
+    if kind == "header":
+        return "headers." + node[1]
     if kind == "wstart":
         return "window.start"
     if kind == "wstop":
@@ -126,6 +138,9 @@ def concat(a, b):
 
 
 def index(v, name):
+    """Of a string Lua would look among its methods: no field of ours is called like one."""
+    if isinstance(v, (str, list)):
+        return None
     if not isinstance(v, dict):
         raise LuaError("index")
     return v.get(name)
@@ -157,12 +172,20 @@ end
 """
 
 
+def tonumber(v):
+    """Of digits, or of what is none."""
+    if is_number(v):
+        return v
+    return int(v) if isinstance(v, str) and v.isascii() and v.isdigit() else None
+
+
 def time_floor(ts, unit):
     size = {"5s": 5000, "1m": 60000}[unit]
     return ts - ts % size
 
 
-CALLS = {"math.floor": floor, "math.max": largest, "bucket": bucket, "time.floor": time_floor}
+CALLS = {"math.floor": floor, "math.max": largest, "bucket": bucket, "time.floor": time_floor,
+         "tonumber": tonumber}
 
 
 def method(obj, name, args):
@@ -176,16 +199,21 @@ def method(obj, name, args):
 
 
 class Scope:
-    def __init__(self, key, value, ts, window):
+    def __init__(self, key, value, ts, window, headers):
         self.key, self.value, self.ts, self.window = key, value, ts, window
+        self.headers = headers
 
 
 def evaluate(node, s):
     kind = node[0]
     if kind == "lit":
         return node[1]
+    if kind == "null":
+        return NULL
     if kind == "key":
         return s.key
+    if kind == "header":
+        return s.headers.get(node[1])
     if kind == "ts":
         return s.ts
     if kind == "value":

@@ -4,13 +4,17 @@ A flow is a list of records in the order in which their task takes them. The mod
 commits, workers, time records or stores: whether a record is late is decided by the time it
 carries, and a bounded run closes every window, so windows need no clock here.
 """
+import base64
+import collections
 import json
 import math
+import re
+import struct
 
-from expressions import (FUNCTIONS_TEXT, INT_MAX, INT_MIN, LuaError, Scope, evaluate, is_number,
+from expressions import (INT_MAX, INT_MIN, NULL, LuaError, Scope, arithmetic, evaluate, is_number,
                          truth)
 
-__all__ = ["FUNCTIONS_TEXT", "Model", "Out", "key_bytes", "partition_of"]
+__all__ = ["Model", "Out"]
 
 DISTINCT_MAX = 10000
 
@@ -60,35 +64,90 @@ def store_key(v):
     return json_text(canonical(v)).encode()
 
 
+def as_int(v):
+    """A number without a fraction. LuaError: it is none."""
+    if not is_number(v) or (isinstance(v, float) and not v.is_integer()) or \
+            not INT_MIN <= v <= INT_MAX:
+        raise LuaError("an int is wanted")
+    return int(v)
+
+
+def as_float(v):
+    if not is_number(v) or float(v) != v:
+        raise LuaError("a float is wanted")
+    return float(v)
+
+
+def held(v, form):
+    """What a reader finds where v was written in this format. LuaError: it cannot hold it."""
+    if v is None:
+        return None
+    if form == "string" and not isinstance(v, str):
+        raise LuaError("not a string")
+    if form == "bytes" and not isinstance(v, str):
+        return json_text(v)
+    return as_int(v) if form == "int" else as_float(v) if form == "float" else v
+
+
 def key_bytes(key, key_format):
-    """None: no key. LuaError: the format cannot hold it."""
+    """Of a key that its format holds. None: no key."""
     if key is None:
         return None
-    if key_format == "string":
-        if not isinstance(key, str):
-            raise LuaError("not a string")
+    if key_format in ("string", "bytes"):
         return key.encode()
+    if key_format in ("int", "float"):
+        return struct.pack(">q" if key_format == "int" else ">d", key)
     return json_text(key).encode()
+
+
+def fits(v, kind, types):
+    """A value of JSON and a type; nil stands for null and for what is missing."""
+    kind, _, null = kind.partition("|")
+    if v is None:
+        return null == "null"
+    if kind.startswith("["):
+        return isinstance(v, list) and all(fits(x, kind[1:-1], types) for x in v)
+    if kind in types:
+        return isinstance(v, dict) and all(fits(v.get(name), k, types)
+                                           for name, k in types[kind].items())
+    if kind == "int":
+        return is_number(v) and (isinstance(v, int) or v.is_integer())
+    return {"string": isinstance(v, str), "number": is_number(v), "any": True,
+            "bool": isinstance(v, bool)}[kind]
+
+
+def printed(raw):
+    """Bytes that no format could decode, as `consume` shows them."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(raw).decode()}
 
 
 # ---- records ----
 
 class Rec:
-    __slots__ = ("key", "value", "ts", "carried", "window", "headers", "task", "origin")
+    """aside: it has the headers of an error or late record. json_key: the key is JSON as it was read,
+    whose bytes are kept."""
+    __slots__ = ("key", "value", "ts", "carried", "window", "headers", "task", "origin", "aside",
+                 "json_key")
 
-    def __init__(self, key, value, ts, carried, task, origin, window=None, headers=None):
+    def __init__(self, key, value, ts, carried, task, origin, window=None, headers=None,
+                 aside=False):
         self.key, self.value, self.ts, self.carried = key, value, ts, carried
         self.task, self.origin, self.window, self.headers = task, origin, window, headers or {}
+        self.aside, self.json_key = aside, False
 
     def but(self, **changes):
         copy = Rec(self.key, self.value, self.ts, self.carried, self.task, self.origin,
-                   self.window, self.headers)
+                   self.window, self.headers, self.aside)
+        copy.json_key = self.json_key and "key" not in changes
         for name, v in changes.items():
             setattr(copy, name, v)
         return copy
 
     def scope(self):
-        return Scope(self.key, self.value, self.ts, self.window)
+        return Scope(self.key, self.value, self.ts, self.window, self.headers)
 
 
 class Out:
@@ -242,6 +301,8 @@ class Model:
         self.flows = {}
         self.counts = {"late": 0, "failed": 0, "dropped": 0, "windows closed": 0, "source": 0}
         self.keyless = {}
+        self.stops = []  # origins of the records that `stop` a job
+        self.met = collections.Counter()  # what was met on the way, for the campaign's counts
 
     def run(self):
         for source in self.plan["sources"]:
@@ -252,34 +313,63 @@ class Model:
 
     # -- writing --
 
+    def time_of(self, spec, rec):
+        """The timestamp that a writer of this stream works out."""
+        if spec["time"] is None:
+            return rec.ts
+        ts = evaluate(spec["time"], rec.scope())
+        if not is_number(ts) or ts < 0:
+            raise LuaError("time")
+        return {"ms": ts, "s": ts * 1000, "us": ts // 1000}[spec["unit"]]
+
+    def held(self, v, form, what):
+        """As `held`, of types too, and counting."""
+        try:
+            if form in self.plan["types"] and v is not None:
+                if not fits(v, form, self.plan["types"]):
+                    raise LuaError("not of its type")
+                self.met["typed records"] += 1
+                return v
+            return held(v, form)
+        except LuaError:
+            self.met["refused by " + ("a type" if form in self.plan["types"] else what)] += 1
+            raise
+
     def emit(self, stream, rec, site, flow, aside=False):
         spec = self.plan["streams"][stream]
-        key_format, ts = spec["key"], rec.ts
-        if not aside and spec["time"] is not None:
-            ts = evaluate(spec["time"], rec.scope())
-            if not is_number(ts) or ts < 0:
-                raise LuaError("time")
-        key = rec.key
-        if aside and key_format == "string" and key is not None and not isinstance(key, str):
-            key = json_text(key)
-        data = key_bytes(key, key_format)
+        key, value, ts = rec.key, rec.value, rec.ts
+        if aside:
+            fits_key = spec["key"] == "json" or key is None or isinstance(key, str)
+            key = key if fits_key else json_text(key)
+        else:
+            ts = self.time_of(spec, rec)
+            key = json_text(key) if rec.json_key and key is not None and spec["key"] == "bytes" else \
+                self.held(key, spec["key"], "a key's format")
+            value = self.held(value, spec["value"], "a value's format")
+            self.met["tombstones"] += value is None
+        data = key_bytes(key, spec["key"])
         if data is None:
+            self.met["keyless records"] += 1
             writer = (stream, rec.task if rec.origin else None)
             part = self.keyless.get(writer, 0) % spec["parts"]
             self.keyless[writer] = self.keyless.get(writer, 0) + 1
-            part = part if spec["source"] else None
+            counted = spec["source"] or (flow.exact and not aside)  # one step counts them
+            part = part if counted or spec["parts"] == 1 else None
         else:
             part = partition_of(data, spec["parts"])
-        self.topics[stream].append(Out(key=key, value=rec.value, ts=ts, headers=rec.headers,
-                                       part=part, site=site, task=rec.task, aside=aside,
-                                       exact=flow.exact, place=flow.place,
-                                       updates=flow.updates and not aside))
+        self.topics[stream].append(Out(key=key, value=value, ts=ts, headers=rec.headers,
+                                       part=part, site=site, task=rec.task,
+                                       aside=aside or rec.aside, exact=flow.exact,
+                                       place=flow.place, updates=flow.updates and not aside))
 
     def fail(self, policy, rec, site, flow):
-        if policy == "drop":
+        if policy == "stop":
+            self.stops.append(rec.origin)
+        if policy in ("stop", "drop"):
             self.counts["dropped"] += 1
             return
         self.counts["failed"] += 1
+        self.met["failed again"] += rec.aside
         self.emit(policy, rec, site, flow, aside=True)
 
     # -- steps without state --
@@ -289,7 +379,7 @@ class Model:
         for name, code in items:
             v = evaluate(code, rec.scope())
             if v is not None:
-                out[name] = v
+                out[name] = None if v is NULL else v
         return check_finite(out)
 
     def stateless(self, step, rec):
@@ -301,7 +391,7 @@ class Model:
                  else evaluate(step["code"], rec.scope()))
             if v is None:
                 raise LuaError("nil")
-            check_finite(v)
+            v = check_finite(None if v is NULL else v)
             return [rec.but(value=v) if op == "map" else rec.but(key=v)]
         if op == "set":
             return [rec.but(value=self.changed(step["items"], rec))]
@@ -310,54 +400,93 @@ class Model:
     @staticmethod
     def changed(items, rec):
         values = [(path, check_finite(evaluate(code, rec.scope()))) for path, code in items]
-        if not isinstance(rec.value, dict):
+        if rec.value is not None and not isinstance(rec.value, dict):
             raise LuaError("not an object")
-        out = json.loads(json.dumps(rec.value))
+        out = json.loads(json.dumps(rec.value or {}))
         for path, v in values:
             at = out
-            for name in path[:-1]:
-                at = at[name]
+            if len(path) == 2:
+                outer = path[0]
+                if out.get(outer) is None:
+                    if all(x is None for p, x in values if p[0] == outer):
+                        continue
+                    out[outer] = {}
+                at = out[outer]
+                if not isinstance(at, dict):
+                    raise LuaError("not an object")
             if v is None:
                 at.pop(path[-1], None)
             else:
-                at[path[-1]] = v
+                at[path[-1]] = None if v is NULL else v
         return out
 
-    @staticmethod
-    def flat_map(step, rec):
-        """The three shapes that plans.FLAT_MAPS prints."""
-        out, value = [], rec.value
-        shape = step["shape"]
-        if not isinstance(value, dict):
+    def flat_map(self, step, rec):
+        """The shapes that job_text.FLAT_MAPS prints."""
+        value, shape = rec.value, step["shape"]
+        if shape in ("words", "lengths"):
+            if not isinstance(value, str):
+                raise LuaError("method")
+            return [rec.but(key=w if shape == "words" else len(w), value=len(w))
+                    for w in re.findall("[A-Za-z]+", value)]
+        if not isinstance(value, (dict, str, list)):
             raise LuaError("index")
-        items = value.get("l") or []
-        for i, x in enumerate(items, 1):
-            if shape == "spread":
-                out.append(rec.but(key="i" + str(x % 4), value={"g": value.get("g"), "i": i,
-                                                                "x": x}))
+        items = value.get("l") if isinstance(value, dict) else None
+        if isinstance(items, bool) and items:
+            raise LuaError("index")
+        out = []
+        for i, x in enumerate(items if isinstance(items, list) else [], 1):
+            item = {"g": value.get("g"), "i": i, "x": x}
+            if item["g"] is None:
+                del item["g"]  # a Lua table has no field that is nil
+            if shape == "headers":
+                out.append(rec.but(headers={"h": "n" + str(i)}, aside=False))
             elif shape == "shift":
-                if rec.ts - x < 0:
+                ts = arithmetic("-", rec.ts, x)
+                if ts < 0:
                     raise LuaError("negative")
-                out.append(rec.but(ts=rec.ts - x, value={"g": value.get("g"), "i": i, "x": x}))
+                out.append(rec.but(ts=ts, value=item))
             else:
-                out.append(rec.but(headers={"h": "n" + str(i)}))
-        if shape != "headers":
-            for r in out:
-                if r.value["g"] is None:
-                    del r.value["g"]  # a Lua table has no field that is nil
+                key = arithmetic("%", x, 4)
+                out.append(rec.but(key=key if shape == "numbered" else f"i{key}", value=item))
         return out
 
     # -- sources --
 
+    def decoded(self, line, form):
+        """A line's value. LuaError: its format cannot hold it."""
+        if form == "lines":
+            if isinstance(line, bytes):
+                raise LuaError("not UTF-8")
+            return line
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise LuaError("not JSON") from error
+        if form != "json" and not fits(value, form, self.plan["types"]):
+            self.met["refused by a type"] += 1
+            raise LuaError("not of its type")
+        return value
+
     def run_source(self, source):
-        stream = self.plan["streams"][source["stream"]]
-        site = ("source", source["name"])
+        site, flow = ("source", source["name"]), Flow([], 1, True, (source["name"],))
         for number, line in enumerate(source["lines"], 1):
+            if line == "" and source["format"] != "lines":
+                continue
             self.counts["source"] += 1
-            recs = [Rec(None, json.loads(line), None, None, 0, (source["name"], number))]
-            self.take(source["steps"], 0, recs[0], site, source)
+            rec = Rec(None, None, None, None, 0, (source["name"], number))
+            try:
+                rec = rec.but(value=self.decoded(line, source["format"]))
+            except LuaError:
+                self.met["bad lines"] += 1
+                raw = line if isinstance(line, bytes) else line.encode()
+                try:
+                    value = json.loads(raw)
+                except ValueError:
+                    value = printed(raw)
+                self.fail(source["on_error"], rec.but(value=value), site, flow)
+                continue
+            self.take(source["steps"], 0, rec, site, source)
         self.flows[source["stream"]] = None
-        assert stream["source"]
 
     def take(self, steps, at, rec, site, source):
         """A record through the steps of a source, depth first."""
@@ -375,6 +504,15 @@ class Model:
         for out in outs:
             self.take(steps, at + 1, out, site, source)
 
+    # -- sinks --
+
+    def sink_rows(self, steps, record):
+        """A record of a topic, as printed, through a sink's steps."""
+        recs = [Rec(record["key"], record["value"], record["ts"], None, 0, None)]
+        for step in steps:
+            recs = [out for rec in recs for out in self.stateless(step, rec)]
+        return [rec.value for rec in recs]
+
     # -- pipelines --
 
     def read(self, name):
@@ -391,13 +529,14 @@ class Model:
             for o in outs:
                 if (o.part if o.part is not None else 0) != p:
                     continue
-                rec = Rec(o.key, o.value, o.ts, None, p, (name, p), headers=o.headers)
+                rec = Rec(o.key, o.value, o.ts, None, p, (name, p), headers=o.headers,
+                          aside=o.aside)
                 ahead = spec["max_ahead"]
                 if ahead is not None and time is not None and o.ts - time > ahead:
                     self.fail(self.plan["on_error"], rec, ("input", name), flow)
                     continue
                 time = o.ts if time is None else max(time, o.ts)
-                rec.carried = time
+                rec.carried, rec.json_key = time, spec["key"] == "json"
                 flow.recs.append(rec)
             times[p] = time
         flow.times = None if spec["source"] else times
@@ -457,12 +596,13 @@ class Model:
         recs = []
         for rec in flow.recs:
             if rec.key is None:
+                self.met["null keys"] += 1
                 self.fail(policy, rec, site, flow)
             elif flow.moved:
                 task = partition_of(store_key(rec.key), flow.tasks)
                 recs.append(rec.but(key=canonical(rec.key), task=task))
             else:
-                recs.append(rec)
+                recs.append(rec.but(key=rec.key))
         exact = flow.exact and (not flow.moved or flow.tasks == 1)
         recs.sort(key=lambda r: r.task)
         place = (step["store"],) if flow.moved else flow.place
@@ -491,7 +631,7 @@ class Model:
             rows[at] = row
             key = canonical(rec.key)
             recs.append(rec.but(key=key, value=row.result(step, key, None), ts=row.ts,
-                                carried=row.ts, window=None, headers={}))
+                                carried=row.ts, window=None, headers={}, aside=False))
         return flow.but(recs=recs, updates=not flow.exact)
 
     def windowed(self, step, flow, site, policy):
@@ -517,7 +657,9 @@ class Model:
                 continue
             if late:
                 self.counts["late"] += 1
-                if window["late"] != "drop":
+                if window["late"] == "stop":
+                    self.stops.append(rec.origin)
+                elif window["late"] != "drop":
                     self.emit(window["late"], rec, site + ("late",), flow, aside=True)
         recs = []
         for task, w, at in sorted(rows):

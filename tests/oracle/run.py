@@ -10,6 +10,7 @@ of the plan's first run. Environment: MILLRACE, the program; SIM_JOB, the simula
 it every run is a real one).
 """
 import argparse
+import collections
 import concurrent.futures
 import json
 import os
@@ -24,6 +25,8 @@ import time
 import traceback
 
 import compare
+import coverage
+import job_text
 import model
 import plans
 
@@ -37,9 +40,12 @@ class Tally:
         self.counts = dict.fromkeys(
             ["plans", "runs", "real runs", "simulated runs", "records compared",
              "compared in order", "compared between runs", "sink rows compared", "windows compared", "late compared",
-             "failed compared", "rows spilled", "crashes", "resets"], 0)
+             "failed compared", "rows spilled", "crashes", "resets", "jobs stopped",
+             "pieces of files"], 0)
+        self.features = collections.Counter()  # plans that had it
 
     def add(self, other):
+        self.features += other.features
         for name, n in other.counts.items():
             self.counts[name] += n
 
@@ -47,7 +53,8 @@ class Tally:
 class Settings:
     """How one run is done. Everything follows from the plan's seed and the run's number."""
 
-    def __init__(self, seed, number, simulated, broken):
+    def __init__(self, plan, stops, number, simulated, broken):
+        seed = plan["seed"]
         r = random.Random(f"{seed}/{number}")
         self.seed, self.number, self.simulated = r.randrange(1 << 31), number, simulated
         self.workers = 1 if number == 0 else r.choice([1, 2, 2])
@@ -57,7 +64,9 @@ class Settings:
         self.fetch_bytes = (1 << 20) if number == 0 else r.choice([300, 3000, 65536])
         self.crashes = 0 if number == 0 else r.choice([0, 1, 2, 5])
         self.state = "rocksdb" if number != 1 else r.choice(["rocksdb", "memory"])
-        self.reset = not simulated and number > 0 and r.random() < 0.4
+        self.reset = number > 0 and r.random() < (0.1 if simulated else 0.4)
+        self.pieces = r.choice([2, 3, 6]) if number > 0 and plan["growing"] and not stops else 1
+        self.stops = number > 0 and stops  # first as a job that an error stops
         self.rng, self.broken = r, broken if number > 0 else None
 
     def __str__(self):
@@ -65,20 +74,23 @@ class Settings:
         return f"run {self.number} ({kind}): workers {self.workers}, commit {self.commit_ms} ms, " \
                f"transaction {self.txn_bytes}, spill {self.spill_bytes}, fetch " \
                f"{self.fetch_bytes}, crashes {self.crashes}, state {self.state}, " \
-               f"reset {self.reset}"
+               f"reset {self.reset}, pieces {self.pieces}, stops {self.stops}"
 
 
 class Failed(Exception):
     pass
 
 
-def write_input(plan, folder):
+def write_input(plan, folder, stops):
     os.makedirs(folder)
     with open(os.path.join(folder, "job.yaml"), "w", encoding="utf-8") as out:
-        out.write(plans.yaml_of(plan))
+        out.write(job_text.yaml_of(plan))
+    if stops:
+        with open(os.path.join(folder, "stops.yaml"), "w", encoding="utf-8") as out:
+            out.write(job_text.yaml_of(plan, stops=True))
     for source in plan["sources"]:
-        with open(os.path.join(folder, source["name"] + ".jsonl"), "w", encoding="utf-8") as out:
-            out.write("".join(line + "\n" for line in source["lines"]))
+        with open(os.path.join(folder, source["name"] + ".txt"), "wb") as out:
+            out.write(job_text.input_bytes(source))
 
 
 # ---- the real program ----
@@ -94,14 +106,28 @@ def slowly(command, plan):
     return command + ["--rate", str(max(50, sum(len(s["lines"]) for s in plan["sources"])))]
 
 
-def finish(command, log):
+def finish(command, log, well=(0, 3)):
+    """Returns what it said."""
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=RUN_TIMEOUT_S)
+    except subprocess.TimeoutExpired as late:
+        raise Failed("it does not come to its end") from late
     with open(log, "ab") as out:
-        try:
-            done = subprocess.run(command, stdout=out, stderr=out, timeout=RUN_TIMEOUT_S)
-        except subprocess.TimeoutExpired as late:
-            raise Failed("it does not come to its end") from late
-    if done.returncode not in (0, 3):
+        out.write(done.stdout + done.stderr)
+    if done.returncode not in well:
         raise Failed(f"exit status {done.returncode}")
+    return done.stderr.decode()
+
+
+def end_of(child, how):
+    """Sends the signal if it still lives. True: it was killed."""
+    killed = child.poll() is None and how == signal.SIGKILL
+    child.send_signal(how)
+    child.wait(timeout=RUN_TIMEOUT_S)
+    # A process that has not begun yet dies of SIGTERM.
+    if child.returncode not in (0, 3, -signal.SIGKILL, -signal.SIGTERM):
+        raise Failed(f"exit status {child.returncode}")
+    return killed
 
 
 def stop_some(command, settings, log):
@@ -113,13 +139,31 @@ def stop_some(command, settings, log):
             try:
                 child.wait(timeout=settings.rng.uniform(0.05, 0.8))
             except subprocess.TimeoutExpired:
-                how = settings.rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
-                child.send_signal(how)
-                killed += how == signal.SIGKILL
-            child.wait(timeout=RUN_TIMEOUT_S)
-            # A process that has not begun yet dies of SIGTERM.
-            if child.returncode not in (0, 3, -signal.SIGKILL, -signal.SIGTERM):
-                raise Failed(f"exit status {child.returncode}")
+                pass
+            killed += end_of(child, settings.rng.choice([signal.SIGKILL, signal.SIGKILL,
+                                                         signal.SIGTERM]))
+    return killed
+
+
+def grow(command, plan, settings, folder, log):
+    """The sources' files come in pieces, cut anywhere, while it runs without an end or does not run.
+    Returns how often it was killed."""
+    paths = [os.path.join(folder, s["name"] + ".txt") for s in plan["sources"]]
+    whole = [job_text.input_bytes(s) for s in plan["sources"]]
+    cuts = [sorted(settings.rng.randint(0, len(w)) for _ in range(settings.pieces - 1)) + [len(w)]
+            for w in whole]
+    killed, child = 0, None
+    for piece in range(settings.pieces):
+        for path, content, ends in zip(paths, whole, cuts):
+            with open(path, "wb" if piece == 0 else "ab") as out:
+                out.write(content[ends[piece - 1] if piece > 0 else 0:ends[piece]])
+        if child is None:
+            with open(log, "ab") as out:
+                child = subprocess.Popen(command, stdout=out, stderr=out)
+        time.sleep(settings.rng.uniform(0.05, 0.4))
+        if piece == settings.pieces - 1 or settings.rng.random() < 0.5:
+            killed += end_of(child, settings.rng.choice([signal.SIGKILL, signal.SIGTERM]))
+            child = None
     return killed
 
 
@@ -133,30 +177,36 @@ def read_summary(log):
     return counts
 
 
+def consume(topic, job, data):
+    command = [os.environ["MILLRACE"], "consume", topic, "--job", job, "--data", data]
+    got = subprocess.run(command, capture_output=True, timeout=RUN_TIMEOUT_S)
+    unused = got.returncode == 1 and b"has nothing yet" in got.stderr
+    if got.returncode != 0 and not unused:
+        raise Failed(f"consume {topic}: {got.stderr.decode()}")
+    return [json.loads(line) for line in got.stdout.decode().splitlines()]
+
+
 def run_real(plan, settings, job, folder):
     data, log = os.path.join(folder, "data"), os.path.join(folder, "log")
     shutil.copytree(os.path.dirname(job), os.path.join(folder, "job"))  # sinks write beside it
-    job = os.path.join(folder, "job", "job.yaml")
+    job, stopped, killed = os.path.join(folder, "job", "job.yaml"), "", 0
     command = real_command(settings, job, data)
-    killed = stop_some(slowly(command, plan), settings, log)
+    if settings.stops:
+        stopped = finish(real_command(settings, job.replace("job.yaml", "stops.yaml"), data), log,
+                         (1,))
+    if settings.pieces > 1:
+        endless = [word for word in command if word != "--until-end"]
+        killed += grow(endless, plan, settings, os.path.dirname(job), log)
+    killed += stop_some(slowly(command, plan), settings, log)
     finish(command, log)
     if settings.reset:
         finish([os.environ["MILLRACE"], "reset", job, "--to", "earliest", "--yes", "--data", data],
                log)
         killed += stop_some(command, settings, log)
         finish(command, log)
-    topics = {}
-    for topic in plan["streams"]:
-        command = [os.environ["MILLRACE"], "consume", topic, "--job", job, "--data", data]
-        got = subprocess.run(command, capture_output=True, timeout=RUN_TIMEOUT_S)
-        unused = got.returncode == 1 and b"has nothing yet" in got.stderr
-        if got.returncode != 0 and not unused:
-            raise Failed(f"consume {topic}: {got.stderr.decode()}")
-        topics[topic] = [json.loads(line) for line in got.stdout.decode().splitlines()]
-    # The summary is of the last run alone.
-    rows = os.path.join(folder, "job", "rows")
-    whole = settings.crashes == 0 and not settings.reset
-    return topics, rows, read_summary(log) if whole else None, killed
+    topics = {topic: consume(topic, job, data) for topic in plan["streams"]}
+    counts = dict(read_summary(log), crashes=killed, stopped=stopped)  # of the last run alone
+    return topics, os.path.join(folder, "job"), counts
 
 
 # ---- the simulated one ----
@@ -164,12 +214,14 @@ def run_real(plan, settings, job, folder):
 def run_simulated(plan, settings, job, folder):
     broken = ["--break", settings.broken] if settings.broken else []
     out, log = os.path.join(folder, "out"), os.path.join(folder, "log")
+    more = ["--stopped", job.replace("job.yaml", "stops.yaml")] if settings.stops else []
     os.makedirs(out)
     finish([os.environ["SIM_JOB"], "--job", job, "--input", os.path.dirname(job), "--out", out,
             "--seed", str(settings.seed), "--workers", str(settings.workers),
             "--commit-ms", str(settings.commit_ms), "--txn-bytes", str(settings.txn_bytes),
             "--spill-bytes", str(settings.spill_bytes), "--fetch-bytes", str(settings.fetch_bytes),
-            "--crashes", str(settings.crashes)] + broken, log)
+            "--crashes", str(settings.crashes), "--pieces", str(settings.pieces),
+            "--resets", str(int(settings.reset))] + more + broken, log, (0,))
     topics = {}
     for topic, stream in plan["streams"].items():
         topics[topic] = []
@@ -179,47 +231,72 @@ def run_simulated(plan, settings, job, folder):
                 with open(path, encoding="utf-8") as lines:
                     topics[topic] += [json.loads(line) for line in lines]
     with open(os.path.join(out, "stats.json"), encoding="utf-8") as stats:
-        counts = json.load(stats)
-    return topics, os.path.join(out, "rows"), counts, int(counts.get("crashes", 0))
+        return topics, out, json.load(stats)
 
 
 # ---- one plan ----
 
-def check_counts(wanted, counts, settings):
-    """Counts of an uninterrupted run; a crash makes it count again."""
+def check_counts(wanted, counts):
+    """Counts of a run that nothing disturbed; a crash makes it count again."""
     for name in ("late", "failed", "dropped", "windows closed"):
         got = counts.get(name, counts.get(name.replace(" ", "_")))
-        if got is None and not settings.simulated:
+        if got is None:
             raise Failed(f"no '{name}' in the summary")
-        if got is not None and got != wanted.counts[name]:
+        if got != wanted.counts[name]:
             raise compare.Mismatch(f"{name}: {wanted.counts[name]} wanted, {got:.0f} counted")
+
+
+def check_stopped(wanted, message):
+    """It names a record that stops the job, and says how to go on. Where tasks run side by side
+    nobody knows which one comes first."""
+    found = re.search(r"fix the code, or set (?:on_error|late); the record is (\S+)", message)
+    if found is None:
+        raise compare.Mismatch(f"not how a job is stopped by a record: {message}")
+    where = re.sub(r"@\d+$", "", found[1])
+    places = {f"{name}[{at}]" for name, at in wanted.stops} | \
+             {f"{name}.txt:{at}" for name, at in wanted.stops}
+    computed = any(not isinstance(name, str) for name, _ in wanted.stops)
+    if where not in places and not computed:
+        raise compare.Mismatch(f"stopped by {where}, which stops nothing: {sorted(places)}")
 
 
 def one_run(plan, wanted, settings, job, folder, first, tally):
     os.makedirs(folder)
     run = run_simulated if settings.simulated else run_real
-    topics, rows, counts, crashes = run(plan, settings, job, folder)
-    actuals = {t: [compare.Actual(r) for r in records] for t, records in topics.items()}
+    topics, files, counts = run(plan, settings, job, folder)
+    forms = {t: s["value"] for t, s in plan["streams"].items()}
+    actuals = {t: [compare.Actual(r, forms[t]) for r in rs] for t, rs in topics.items()}
     for topic, outs in wanted.topics.items():
-        tally.counts["compared in order"] += compare.check_topic(topic, outs, actuals[topic])
+        tally.counts["compared in order"] += compare.check_topic(topic, outs, actuals[topic],
+                                                                 forms[topic])
         tally.counts["records compared"] += len(outs)
         if first is not None:
             tally.counts["compared between runs"] += compare.check_repeat(topic, outs, first[topic],
                                                                           actuals[topic])
-    sink = plan["sink"]["from"]
-    tally.counts["sink rows compared"] += compare.check_sink(sink, actuals[sink], rows)
-    if counts is not None and settings.crashes == 0:
-        check_counts(wanted, counts, settings)
+    tally.counts["sink rows compared"] += compare.check_sink(
+        plan["sink"], actuals[plan["sink"]["from"]], files, wanted.sink_rows)
+    if settings.stops:
+        check_stopped(wanted, counts["stopped"])
+    elif not (settings.crashes or settings.reset or settings.pieces > 1):
+        check_counts(wanted, counts)
+    add_counts(tally, wanted, settings, counts)
+    return actuals
+
+
+def add_counts(tally, wanted, settings, counts):
     tally.counts["runs"] += 1
     tally.counts["simulated runs" if settings.simulated else "real runs"] += 1
     tally.counts["windows compared"] += wanted.counts["windows closed"]
     tally.counts["late compared"] += wanted.counts["late"]
     tally.counts["failed compared"] += wanted.counts["failed"]
-    tally.counts["crashes"] += crashes
+    tally.counts["crashes"] += counts["crashes"]
     tally.counts["resets"] += settings.reset
-    tally.counts["rows spilled"] += int((counts or {}).get("rows spilled",
-                                                        (counts or {}).get("rows_spilled", 0)))
-    return actuals
+    tally.counts["jobs stopped"] += settings.stops
+    tally.counts["pieces of files"] += settings.pieces if settings.pieces > 1 else 0
+    tally.counts["rows spilled"] += int(counts.get("rows spilled", counts.get("rows_spilled", 0)))
+    for name, met in (("crashed", counts["crashes"]), ("reset", settings.reset)):
+        if met:
+            tally.features[name] = 1
 
 
 def save(plan, wanted, settings, folder, why):
@@ -237,12 +314,13 @@ def one_plan(seed, args, root):
     tally, folder = Tally(), os.path.join(root, str(seed))
     plan = plans.generate(seed)
     wanted = model.Model(plan).run()
-    write_input(plan, os.path.join(folder, "job"))
+    tally.features.update(coverage.of_plan(plan, wanted))
+    write_input(plan, os.path.join(folder, "job"), wanted.stops)
     job, first, problem = os.path.join(folder, "job", "job.yaml"), None, None
     simulated = bool(os.environ.get("SIM_JOB")) and not args.real
     for number in range(args.runs):
-        settings = Settings(seed, number, simulated and not (number == 1 and seed % 8 == 0),
-                            args.broken)
+        settings = Settings(plan, bool(wanted.stops), number,
+                            simulated and not (number == 1 and seed % 8 == 0), args.broken)
         try:
             got = one_run(plan, wanted, settings, job, os.path.join(folder, f"run-{number}"), first,
                           tally)
@@ -262,13 +340,15 @@ def one_plan(seed, args, root):
     return tally, problem
 
 
-def too_little(counts, plans_min):
+def too_little(total, plans_min):
     """A campaign that hardly met what it is for has proved nothing."""
+    counts = total.counts
     wanted = {"plans": plans_min, "runs": 3 * plans_min, "real runs": plans_min // 10,
               "records compared": 500 * plans_min, "windows compared": 100 * plans_min,
               "late compared": 5 * plans_min, "failed compared": 5 * plans_min,
               "crashes": plans_min}
     short = [f"{name}: {counts[name]} of {n}" for name, n in wanted.items() if counts[name] < n]
+    short += coverage.too_rare(total.features, plans_min)
     if short:
         print("oracle: too little: " + ", ".join(short))
     return bool(short)
@@ -304,6 +384,7 @@ def main():
                       f"{' --real' if args.real else ''} --keep", flush=True)
     for name, n in total.counts.items():
         print(f"{name:22} {n:>12,}")
+    print(coverage.report(total.features))
     if args.broken:
         print(f"oracle: {args.broken} is caught by {len(problems)} of {len(seeds)} plans")
         if not args.keep and not args.out:
@@ -315,7 +396,7 @@ def main():
         return 1
     if not args.keep and not args.out:
         shutil.rmtree(root)
-    return 1 if args.minimum and too_little(total.counts, args.minimum) else 0
+    return 1 if args.minimum and too_little(total, args.minimum) else 0
 
 
 if __name__ == "__main__":

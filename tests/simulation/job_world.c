@@ -502,6 +502,10 @@ mr_job_world_end mr_job_world_run(mr_job_world *world, uint64_t steps_max) {
     return world->done ? MR_JOB_DONE : MR_JOB_BUSY;
 }
 
+void mr_job_world_stop(mr_job_world *world) {
+    set_phase(world, MR_RUN_STOPPING);
+}
+
 /* ---- the end ---- */
 
 void mr_job_world_drop(mr_job_world *world) {

@@ -66,6 +66,8 @@ mr_status mr_job_world_open(mr_sim_disk *sim, mr_model_store *model,
                             const mr_job_world_options *options, mr_job_world **out,
                             mr_err *err) MR_CHECKED;
 mr_job_world_end mr_job_world_run(mr_job_world *world, uint64_t steps_max);
+/* As a signal does: commit what is there and leave; then it is DONE. */
+void mr_job_world_stop(mr_job_world *world);
 const mr_failure *mr_job_world_failure(const mr_job_world *world);
 /* Frees everything without I/O, however much is under way. Model stores that are still open are
  * closed: crash the model before, or they keep what they have. NULL is fine. */

@@ -2,9 +2,14 @@
  *
  *   sim_job --job job.yaml --input DIR --out DIR [--seed N] [--workers N] [--commit-ms N]
  *           [--txn-bytes N] [--spill-bytes N] [--spill-age-ms N] [--fetch-bytes N] [--crashes N]
+ *           [--pieces N] [--resets N] [--stopped job.yaml]
  *           [--schedule even|slow-io|slow-log|slow-workers|lame-worker] [--break NAME]
  *
- * The files of DIR (not of folders in it) are the connectors' files. Out come
+ * The files of DIR (not of folders in it) are the connectors' files. --pieces: they grow in so
+ * many, cut anywhere, while the job runs without an end, is stopped, crashes; then it runs to its
+ * end.
+ * --resets: then it is reset and run to its end, so often. --stopped: first this job runs, which an
+ * error should stop; `stopped` in the counts is its message. Out come
  *   <topic>-<partition>.jsonl   committed records of every topic that is not internal, in order, as
  *                               `millrace consume` prints them, without offsets
  *   <whatever the sinks wrote>  with their folders
@@ -32,8 +37,8 @@
 #define FILE_BYTES_MAX 268435456u
 
 typedef struct arguments {
-    const char *job, *input, *out;
-    uint64_t seed, crashes;
+    const char *job, *input, *out, *stopped;
+    uint64_t seed, crashes, pieces, resets;
     mr_job_world_options options;
     mr_breaks breaks;
 } arguments;
@@ -44,8 +49,20 @@ typedef struct totals {
     uint64_t replayed_most; /* by one start */
 } totals;
 
+typedef struct input_file {
+    char name[256];
+    mr_buf content;
+    size_t given; /* of its bytes lie on the disk */
+} input_file;
+
 typedef struct run {
     const arguments *args;
+    input_file *inputs;
+    size_t inputs_count;
+    uint64_t pieces_left; /* still to be given */
+    uint64_t slice;       /* about so many steps between two pieces */
+    uint64_t stop_at;     /* the mutation where the power goes */
+    mr_now start;         /* of the next life */
     mr_sim_disk *sim;
     mr_model_store *model;
     mr_prng prng;
@@ -53,6 +70,7 @@ typedef struct run {
     uint64_t crashes_pending; /* with no commit behind them yet */
     mr_buf problem;
     mr_buf job_text;
+    mr_buf stopped; /* what --stopped said */
 } run_state;
 
 /* ---- arguments ---- */
@@ -80,6 +98,10 @@ static bool take_number(arguments *args, const char *name, uint64_t number) {
         args->seed = number;
     } else if (strcmp(name, "--crashes") == 0) {
         args->crashes = number;
+    } else if (strcmp(name, "--pieces") == 0) {
+        args->pieces = number;
+    } else if (strcmp(name, "--resets") == 0) {
+        args->resets = number;
     } else if (strcmp(name, "--workers") == 0) {
         options->workers = (uint32_t)number;
     } else if (strcmp(name, "--commit-ms") == 0) {
@@ -107,6 +129,8 @@ static bool take_argument(arguments *args, const char *name, const char *value) 
         args->input = value;
     } else if (strcmp(name, "--out") == 0) {
         args->out = value;
+    } else if (strcmp(name, "--stopped") == 0) {
+        args->stopped = value;
     } else if (strcmp(name, "--schedule") == 0) {
         return take_schedule(args, value);
     } else if (strcmp(name, "--break") == 0) {
@@ -160,22 +184,62 @@ static bool load_inputs(run_state *run) {
     const struct dirent *entry;
     bool loaded = directory != NULL;
     while (directory && (entry = readdir(directory)) != NULL) {
-        mr_buf path = {0}, content = {0};
+        mr_buf path = {0};
         struct stat info;
         mr_buf_printf(&path, "%s/%s", run->args->input, entry->d_name);
         if (stat(mr_buf_cstr(&path), &info) == 0 && S_ISREG(info.st_mode)) {
-            loaded = read_real(mr_buf_cstr(&path), &content) && loaded;
-            mr_status status = mr_disk_write_file(mr_sim_disk_disk(run->sim), entry->d_name,
-                                                  mr_buf_view(&content), NULL);
-            loaded = loaded && status == MR_OK;
+            run->inputs = mr_realloc(run->inputs, (run->inputs_count + 1) * sizeof *run->inputs);
+            input_file *input = &run->inputs[run->inputs_count++];
+            *input = (input_file){0};
+            snprintf(input->name, sizeof input->name, "%s", entry->d_name);
+            loaded = read_real(mr_buf_cstr(&path), &input->content) && loaded;
         }
         mr_buf_deinit(&path);
-        mr_buf_deinit(&content);
     }
     if (directory) {
         closedir(directory);
     }
     return loaded;
+}
+
+static bool append_input(run_state *run, input_file *input, size_t len) {
+    mr_disk *disk = mr_sim_disk_disk(run->sim);
+    mr_file *file = NULL;
+    mr_status status = mr_disk_open(disk, input->name, MR_DISK_WRITE, &file, NULL);
+    if (status == MR_OK) {
+        status =
+            mr_disk_write_full(file, input->content.data + input->given, len, input->given, NULL);
+    }
+    if (status == MR_OK) {
+        status = mr_disk_sync(file, NULL);
+    }
+    mr_file_close(file);
+    input->given += len;
+    return status == MR_OK;
+}
+
+/* The next piece of every file, durable at once: the power does not go meanwhile. */
+static bool give_piece(run_state *run, bool first) {
+    bool given = true;
+    mr_sim_disk_stop_at(run->sim, UINT64_MAX);
+    run->pieces_left--;
+    for (size_t i = 0; i < run->inputs_count; i++) {
+        input_file *input = &run->inputs[i];
+        size_t left = input->content.len - input->given;
+        size_t len = run->pieces_left == 0 ? left : (size_t)mr_prng_below(&run->prng, left + 1);
+        if (first) {
+            mr_bytes piece = mr_bytes_of(input->content.data, len);
+            mr_status status = mr_disk_write_file(mr_sim_disk_disk(run->sim), input->name,
+                                                  len > 0 ? piece : mr_bytes_text(""), NULL);
+            given = given && status == MR_OK;
+            input->given = len;
+        } else if (len > 0) {
+            given = append_input(run, input, len) && given;
+        }
+    }
+    uint64_t next = mr_sim_disk_mutations(run->sim) + 1;
+    mr_sim_disk_stop_at(run->sim, run->stop_at > next ? run->stop_at : next);
+    return given;
 }
 
 /* ---- running ---- */
@@ -229,77 +293,166 @@ static void say_problem(run_state *run, const char *what, const char *message) {
     }
 }
 
-/* One start of the program, to its end or to a crash. true: it is over. */
-static bool run_once(run_state *run, mr_now *start) {
+static mr_job_world_options options_of(run_state *run) {
     mr_job_world_options options = run->args->options;
     options.seed = mr_prng_next(&run->prng);
-    options.start = *start;
+    options.start = run->start;
+    options.until = run->pieces_left > 0 ? MR_RUN_FOR_EVER : MR_RUN_UNTIL_END;
     options.restored = run->totals.crashes > 0 ? check_restored : NULL;
     options.restored_arg = run;
     options.job_text = mr_buf_cstr(&run->job_text);
     options.log_breaks = run->args->breaks.log;
     options.graph_breaks = run->args->breaks.graph;
     options.writeback_breaks = run->args->breaks.writeback;
+    return options;
+}
+
+/* While there are pieces left the program has no end of its own: they come while it runs, or after
+ * it was stopped or crashed. */
+static mr_job_world_end drive(run_state *run, mr_job_world *world) {
+    bool endless = run->pieces_left > 0;
+    while (endless) {
+        mr_job_world_end end = mr_job_world_run(world, mr_prng_below(&run->prng, run->slice) + 1);
+        if (end != MR_JOB_BUSY || mr_sim_disk_is_off(run->sim)) {
+            return end == MR_JOB_BUSY ? MR_JOB_CRASHED : end;
+        }
+        if (!give_piece(run, false)) {
+            say_problem(run, "input", "a piece cannot be written");
+        }
+        uint64_t fate = mr_prng_below(&run->prng, 4);
+        if (fate == 0) {
+            return MR_JOB_CRASHED;
+        }
+        if (fate == 1 || run->pieces_left == 0) {
+            mr_job_world_stop(world);
+            endless = false;
+        }
+    }
+    return mr_job_world_run(world, STEPS_MAX);
+}
+
+static void end_life(run_state *run, mr_job_world *world, mr_job_world_end end) {
+    if (world) {
+        add_board(run, world);
+        run->start.mono_ns = mr_job_world_now(world).mono_ns + 1000000000;
+        run->start.wall_ms = mr_job_world_now(world).wall_ms + 1000;
+    }
+    if (end != MR_JOB_DONE) {
+        mr_model_store_crash(run->model, MR_MODEL_CRASH_SEEDED);
+    }
+    mr_job_world_drop(world);
+}
+
+/* One start of the program, to its end, to a stop or to a crash. true: it is over. */
+static bool run_once(run_state *run) {
+    mr_job_world_options options = options_of(run);
     mr_job_world *world = NULL;
     mr_err err = {0};
     mr_status status = mr_job_world_open(run->sim, run->model, &options, &world, &err);
     mr_job_world_end end = MR_JOB_CRASHED;
     if (status == MR_OK) {
-        end = mr_job_world_run(world, STEPS_MAX);
+        end = drive(run, world);
     } else if (!mr_sim_disk_is_off(run->sim)) {
         say_problem(run, "start", err.message);
     }
-    if (end == MR_JOB_DONE) {
+    bool stopped = end == MR_JOB_DONE && options.until == MR_RUN_FOR_EVER;
+    if (end == MR_JOB_DONE && !stopped) { /* a stop may meet a task that is not yet restored */
         mr_status same = state_check_all(world, &run->totals.state_rows, &run->problem);
         (void)same; /* the problem says it */
-    } else if (end != MR_JOB_CRASHED) {
+    } else if (end != MR_JOB_CRASHED && !stopped) {
         say_problem(run, end == MR_JOB_BUSY ? "no end" : "stopped",
                     mr_job_world_failure(world)->message);
     }
-    if (world) {
-        add_board(run, world);
-        start->mono_ns = mr_job_world_now(world).mono_ns + 1000000000;
-        start->wall_ms = mr_job_world_now(world).wall_ms + 1000;
+    end_life(run, world, end);
+    if (stopped) {
+        mr_sim_disk_crash(run->sim, (mr_sim_crash){MR_SIM_PROC_KILL, 0});
+    } else if (end == MR_JOB_CRASHED) {
+        crash(run);
     }
-    if (end == MR_JOB_CRASHED) {
-        mr_model_store_crash(run->model, MR_MODEL_CRASH_SEEDED);
-    }
-    mr_job_world_drop(world);
-    return end != MR_JOB_CRASHED || run->problem.len > 0;
+    return (end != MR_JOB_CRASHED && !stopped) || run->problem.len > 0;
 }
 
 /* Runs to the end; crashes: how many more, spread over `mutations`. */
 static void run_to_end(run_state *run, uint64_t crashes, uint64_t mutations) {
-    mr_now start = {1000000000, 1700000000000};
     uint64_t gap = crashes > 0 ? mutations * 2 / (crashes + 1) + 1 : 0;
-    for (;;) {
+    do {
+        run->stop_at = UINT64_MAX;
         if (crashes > 0) {
             crashes--;
-            mr_sim_disk_stop_at(run->sim, mr_sim_disk_mutations(run->sim) +
-                                              mr_prng_below(&run->prng, gap) + 1);
-        } else {
-            mr_sim_disk_stop_at(run->sim, UINT64_MAX);
+            run->stop_at = mr_sim_disk_mutations(run->sim) + mr_prng_below(&run->prng, gap) + 1;
         }
-        if (run_once(run, &start)) {
-            return;
+        mr_sim_disk_stop_at(run->sim, run->stop_at);
+    } while (!run_once(run));
+}
+
+/* The job of --stopped, until an error stops it. */
+static void run_stopped(run_state *run) {
+    mr_buf job_text = run->job_text;
+    run->job_text = (mr_buf){0};
+    mr_job_world_options options;
+    mr_job_world *world = NULL;
+    mr_err err = {0};
+    bool read = read_real(run->args->stopped, &run->job_text);
+    options = options_of(run);
+    if (!read || mr_job_world_open(run->sim, run->model, &options, &world, &err) != MR_OK) {
+        say_problem(run, "start of --stopped", err.message);
+    } else if (mr_job_world_run(world, STEPS_MAX) == MR_JOB_FAILED) {
+        mr_buf_put_text(&run->stopped, mr_job_world_failure(world)->message);
+    } else {
+        say_problem(run, "--stopped", "it was not stopped");
+    }
+    end_life(run, world, MR_JOB_FAILED);
+    mr_sim_disk_crash(run->sim, (mr_sim_crash){MR_SIM_PROC_KILL, 0});
+    mr_buf_deinit(&run->job_text);
+    run->job_text = job_text;
+}
+
+static void reset(run_state *run) {
+    mr_job_world_options options = options_of(run);
+    mr_err err = {0};
+    mr_sim_disk_stop_at(run->sim, UINT64_MAX);
+    if (mr_job_world_reset(run->sim, run->model, &options, &err) != MR_OK) {
+        say_problem(run, "reset", err.message);
+    }
+    mr_sim_disk_crash(run->sim, (mr_sim_crash){MR_SIM_PROC_KILL, 0});
+}
+
+static void run_all(run_state *run, uint64_t mutations) {
+    if (run->args->stopped) {
+        run_stopped(run);
+    }
+    if (run->problem.len == 0) {
+        run_to_end(run, run->args->crashes, mutations);
+    }
+    for (uint64_t i = 0; i < run->args->resets && run->problem.len == 0; i++) {
+        reset(run);
+        if (run->problem.len == 0) {
+            run_to_end(run, run->args->crashes, mutations);
         }
-        crash(run);
     }
 }
 
-static bool begin_run(run_state *run, const arguments *args) {
-    *run = (run_state){.args = args};
+static bool begin_run(run_state *run, const arguments *args, uint64_t pieces) {
+    *run = (run_state){.args = args,
+                       .pieces_left = pieces,
+                       .stop_at = UINT64_MAX,
+                       .start = {1000000000, 1700000000000}};
     run->prng = mr_prng_seeded(args->seed);
     run->sim = mr_sim_disk_create(mr_prng_next(&run->prng), 0);
     run->model = mr_model_store_create(mr_prng_next(&run->prng));
-    return read_real(args->job, &run->job_text) && load_inputs(run);
+    return read_real(args->job, &run->job_text) && load_inputs(run) && give_piece(run, true);
 }
 
 static void end_run(run_state *run) {
     mr_sim_disk_destroy(run->sim);
     mr_model_store_destroy(run->model);
+    for (size_t i = 0; i < run->inputs_count; i++) {
+        mr_buf_deinit(&run->inputs[i].content);
+    }
+    mr_free(run->inputs);
     mr_buf_deinit(&run->problem);
     mr_buf_deinit(&run->job_text);
+    mr_buf_deinit(&run->stopped);
 }
 
 /* ---- results ---- */
@@ -451,23 +604,26 @@ static bool write_stats(run_state *run) {
                   ",\"records_in\":%" PRIu64 ",\"records_out\":%" PRIu64 ",\"late\":%" PRIu64
                   ",\"failed\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"windows_closed\":%" PRIu64
                   ",\"state_rows\":%" PRIu64 ",\"states_checked\":%" PRIu64 ",\"steps\":%" PRIu64
-                  "}\n",
+                  ",\"stopped\":",
                   t->commits, t->crashes, t->kills, t->crashes_between, t->rows_spilled,
                   t->replayed, t->replayed_most, t->records_in, t->records_out, t->late, t->failed,
                   t->dropped, t->windows_closed, t->state_rows, t->stores_checked, t->steps);
-    bool written = write_real(run, "stats.json", mr_buf_view(&out));
+    mr_status status = mr_json_put_string(&out, mr_buf_view(&run->stopped));
+    mr_buf_put_text(&out, "}\n");
+    bool written = status == MR_OK && write_real(run, "stats.json", mr_buf_view(&out));
     mr_buf_deinit(&out);
     return written;
 }
 
-/* How many mutations an uninterrupted run makes. */
-static uint64_t count_mutations(const arguments *args) {
+/* How many mutations and steps an uninterrupted run makes. */
+static uint64_t count_mutations(const arguments *args, uint64_t *steps) {
     run_state run;
     uint64_t count = 0;
-    if (begin_run(&run, args)) {
+    if (begin_run(&run, args, 1)) {
         run_to_end(&run, 0, 0);
         count = mr_sim_disk_mutations(run.sim);
     }
+    *steps = run.totals.steps;
     end_run(&run);
     return count;
 }
@@ -482,6 +638,7 @@ static void say_command(int argc, char **argv) {
 
 int main(int argc, char **argv) {
     arguments args = {.seed = 1,
+                      .pieces = 1,
                       .options = {.workers = 1,
                                   .commit_interval_ms = 100,
                                   .until = MR_RUN_UNTIL_END,
@@ -491,17 +648,19 @@ int main(int argc, char **argv) {
             return usage(argv[i]);
         }
     }
-    if (!args.job || !args.input || !args.out) {
+    if (!args.job || !args.input || !args.out || args.pieces == 0) {
         return usage("--job, --input and --out are needed");
     }
     args.options.job_file = args.job;
-    uint64_t mutations = args.crashes > 0 ? count_mutations(&args) : 0;
+    bool counted = args.crashes > 0 || args.pieces > 1;
+    uint64_t steps = 0, mutations = counted ? count_mutations(&args, &steps) : 0;
     run_state run;
-    if (!begin_run(&run, &args)) {
+    if (!begin_run(&run, &args, args.pieces)) {
         end_run(&run);
         return 2;
     }
-    run_to_end(&run, args.crashes, mutations);
+    run.slice = steps * 2 / args.pieces + 1;
+    run_all(&run, mutations);
     bool right = run.problem.len == 0;
     right = write_topics(&run) && right;
     right = write_files(&run) && right;
