@@ -76,13 +76,15 @@ static mr_status scan(mr_recovery *recovery, mr_partition *partition, const mr_s
     return status;
 }
 
-/* Whether the partition stands exactly where an orderly end left it: then its names are durable. */
+/* Whether the partition stands exactly where an orderly end left it: then its names are durable. Of
+ * an empty segment nobody knows whether it is younger. */
 static bool names_known(const mr_recovery *recovery, const mr_partition *partition) {
     if (partition->segments_count == 0) {
         return true;
     }
     const mr_segment *last = &partition->segments[partition->segments_count - 1];
-    return recovery->checkpoint.clean && last->base_offset == partition->checkpoint.segment_base &&
+    return recovery->checkpoint.clean && last->size_bytes > 0 &&
+           last->base_offset == partition->checkpoint.segment_base &&
            last->size_bytes == (uint64_t)partition->checkpoint.byte;
 }
 

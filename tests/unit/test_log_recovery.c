@@ -120,6 +120,23 @@ static void a_killed_process_loses_nothing_and_its_tail_is_rewritten(void **stat
     end(&f);
 }
 
+/* Behind an orderly end a process makes a partition's first segment and is killed. */
+static void an_empty_segment_that_only_the_page_cache_knows_is_made_durable(void **state) {
+    (void)state;
+    fixture f = begin();
+    assert_int_equal(mr_log_world_close(f.world), MR_OK);
+    mr_file *file = NULL;
+    mr_disk *disk = mr_sim_disk_disk(f.sim);
+    assert_int_equal(mr_disk_make_dir(disk, "log/events-0", NULL), MR_OK);
+    assert_int_equal(mr_disk_open(disk, EVENTS_0, MR_DISK_CREATE, &file, NULL), MR_OK);
+    mr_file_close(file);
+    reopen(&f);
+    put(&f, 0, "a=1");
+    crash(&f, MR_SIM_LOSE_ALL);
+    expect(&f, 0, "0:a=1");
+    end(&f);
+}
+
 static void a_torn_tail_is_cut_off_and_reported_in_bytes(void **state) {
     (void)state;
     fixture f = begin();
@@ -663,6 +680,7 @@ int main(void) {
         cmocka_unit_test(a_clean_restart_scans_nothing_and_writes_nothing),
         cmocka_unit_test(committed_records_survive_the_loss_of_all_unsynced_bytes),
         cmocka_unit_test(a_killed_process_loses_nothing_and_its_tail_is_rewritten),
+        cmocka_unit_test(an_empty_segment_that_only_the_page_cache_knows_is_made_durable),
         cmocka_unit_test(a_torn_tail_is_cut_off_and_reported_in_bytes),
         cmocka_unit_test(corruption_below_the_mark_takes_one_partition_offline),
         cmocka_unit_test(a_lost_segment_is_corruption_not_an_empty_partition),
