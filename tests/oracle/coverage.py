@@ -5,7 +5,7 @@ LEAST = {
     "typed streams": 20, "typed lines": 5, "refused by a type": 10, "lines": 10, "bad lines": 20,
     "keys: string": 20, "keys: int": 5, "keys: float": 5, "keys: bytes": 10,
     "values: string": 5, "values: int": 4, "values: float": 2, "values: bytes": 10,
-    "refused by a key's format": 5, "refused by a value's format": 2,
+    "refused by a key's format": 5, "refused by a value's format": 3,
     "tombstones": 10, "null keys": 10, "keyless records": 20, "flat_map": 15, "headers": 3,
     "set of several fields": 15, "set a null": 5, "late read on": 10, "failed read on": 10,
     "failed again": 1, "on_error of a step": 20, "drop": 30, "stopped": 8, "late": 30,
