@@ -43,8 +43,12 @@ static mr_status from_int(const mr_plan_stream *stream, int64_t number, int64_t 
 
 static mr_status from_float(const mr_plan_stream *stream, double number, int64_t *ts_ms,
                             mr_err *err) {
-    double scaled = floor(number * (double)stream->time_unit_ms_numerator /
-                          (double)stream->time_unit_ms_denominator);
+    double numerator = (double)stream->time_unit_ms_numerator;
+    double denominator = (double)stream->time_unit_ms_denominator;
+    double scaled = number * numerator / denominator;
+    /* 1234567.891 s are 1234567891 ms, though the product lies a little below. */
+    double nearest = round(scaled);
+    scaled = nearest * denominator / numerator == number ? nearest : floor(scaled);
     if (!(scaled >= 0 && scaled < INT64_LIMIT)) {
         return mr_err_set(err, MR_INVALID, "time of stream '%s' is negative or out of range: %.17g",
                           stream->name, number);

@@ -12,6 +12,6 @@
 mr_status mr_time_check(const char *what, int64_t ts_ms, mr_err *err) MR_CHECKED;
 /* The same of a stream's time. */
 mr_status mr_time_check_stream(const mr_plan_stream *stream, int64_t ts_ms, mr_err *err) MR_CHECKED;
-/* MR_INVALID: not a number, negative, or out of range. */
+/* What is below a millisecond is cut off. MR_INVALID: not a number, negative, or out of range. */
 mr_status mr_time_of_datum(const mr_plan_stream *stream, const mr_datum *datum, int64_t *ts_ms,
                            mr_err *err) MR_CHECKED;

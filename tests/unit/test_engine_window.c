@@ -1,5 +1,5 @@
 /* Which windows a time falls in: the rule of Kafka Streams, checked against a search over all
- * starts. */
+ * starts; and which time a number is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,10 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "runtime/base/prng.h"
+#include "runtime/engine/time_from.h"
 #include "runtime/engine/window.h"
 
 static mr_plan_window window_of(int64_t size_ms, int64_t advance_ms, int64_t grace_ms) {
@@ -95,6 +98,32 @@ static void times_at_the_end_of_the_range_do_not_overflow(void **state) {
     assert_int_equal(mr_window_close_ms(&window, 0), INT64_MAX);
 }
 
+static int64_t time_of(mr_datum datum, int64_t numerator, int64_t denominator) {
+    mr_plan_stream stream = {
+        .name = "s", .time_unit_ms_numerator = numerator, .time_unit_ms_denominator = denominator};
+    int64_t ts_ms = 0;
+    return mr_time_of_datum(&stream, &datum, &ts_ms, NULL) == MR_OK ? ts_ms : -1;
+}
+
+static void decimals_of_a_second_are_whole_milliseconds(void **state) {
+    (void)state;
+    mr_prng random = mr_prng_seeded(3);
+    for (int i = 0; i < 20000; i++) {
+        int64_t ms = (int64_t)mr_prng_below(&random, 2000000000000);
+        char text[40];
+        snprintf(text, sizeof text, "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
+        assert_int_equal(time_of(mr_datum_float(strtod(text, NULL)), 1000, 1), ms);
+    }
+    assert_int_equal(time_of(mr_datum_float(1.0009), 1000, 1), 1000);
+    assert_int_equal(time_of(mr_datum_float(5.9), 1, 1), 5);
+    assert_int_equal(time_of(mr_datum_float(1999.0), 1, 1000), 1);
+    assert_int_equal(time_of(mr_datum_int(1999999), 1, 1000000), 1);
+    assert_int_equal(time_of(mr_datum_int(7), 1000, 1), 7000);
+    assert_int_equal(time_of(mr_datum_float(-0.0001), 1000, 1), -1);
+    assert_int_equal(time_of(mr_datum_float(1e300), 1000, 1), -1);
+    assert_int_equal(time_of(mr_datum_int(INT64_MAX / 10), 1000, 1), -1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tumbling_window_holds_each_time_once),
@@ -103,6 +132,7 @@ int main(void) {
         cmocka_unit_test(every_size_and_advance_agrees_with_a_search),
         cmocka_unit_test(a_record_is_late_when_time_reaches_stop_plus_grace),
         cmocka_unit_test(times_at_the_end_of_the_range_do_not_overflow),
+        cmocka_unit_test(decimals_of_a_second_are_whole_milliseconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
