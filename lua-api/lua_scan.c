@@ -411,7 +411,8 @@ static bool repeat_statement(scanner *s) {
     bool broken;
     bool falls = loop_block(s, &broken);
     expect(s, "until");
-    bool forever = at(s, "false") && s->next.kind != MR_LUA_TOKEN_SYMBOL;
+    bool forever =
+        at(s, "false") && s->next.kind != MR_LUA_TOKEN_SYMBOL && !mr_lua_token_is(&s->next, "or");
     expression(s);
     s->locals_count = locals;
     return (falls && !forever) || broken;

@@ -217,9 +217,10 @@ mr_status mr_lua_vm_create(const mr_lua_limits *limits, const char *file, mr_lua
         status = lua_pcall(vm->state, 0, 1 + MR_LUA_DOCUMENTS, 0) == LUA_OK ? MR_OK : MR_INVALID;
     }
     if (status != MR_OK) {
+        (void)mr_err_set(err, status, "a Lua state does not fit into %zu bytes",
+                         vm->memory_bytes_max);
         mr_lua_vm_destroy(vm);
-        return mr_err_set(err, status, "a Lua state does not fit into %zu bytes",
-                          limits->memory_bytes_max);
+        return status;
     }
     *out = vm;
     return MR_OK;

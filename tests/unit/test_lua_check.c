@@ -212,6 +212,7 @@ static void bodies_have_to_return(void **state) {
         "while value.a do return 1 end",
         "while true do if value.a then break end end",
         "repeat if value.a then break end until false",
+        "repeat local x = 1 until false or value.a",
         "local x = 1",
         "pcall(error);",
         "local function f() return 1 end",
