@@ -125,7 +125,8 @@ const mr_code *mr_check_code(mr_check *check, const mr_yaml_node *node, mr_code_
                              uint32_t scope, const char *label);
 /* A part of a scalar's text, `offset` bytes behind its beginning (arguments of aggregates). */
 const mr_code *mr_check_code_part(mr_check *check, const mr_yaml_node *node, size_t offset,
-                                  size_t length, uint32_t scope, const char *label);
+                                  size_t length, mr_code_use use, uint32_t scope,
+                                  const char *label);
 /* A mapping or list of code. NULL: reported. */
 const mr_template *mr_check_template(mr_check *check, const mr_yaml_node *node, uint32_t scope,
                                      const char *label);

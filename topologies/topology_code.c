@@ -109,7 +109,8 @@ static mr_place place_inside(const mr_yaml_node *node, mr_text_style style, size
 }
 
 const mr_code *mr_check_code_part(mr_check *check, const mr_yaml_node *node, size_t offset,
-                                  size_t length, uint32_t scope, const char *label) {
+                                  size_t length, mr_code_use use, uint32_t scope,
+                                  const char *label) {
     MR_ASSERT(node->kind == MR_YAML_SCALAR && offset + length <= strlen(node->text));
     char *text = mr_arena_strndup(check->arena, node->text + offset, length);
     mr_text_style style = mr_check_text_style(node);
@@ -117,7 +118,7 @@ const mr_code *mr_check_code_part(mr_check *check, const mr_yaml_node *node, siz
     if (style == MR_TEXT_BLOCK && strchr(text, '\n') == NULL) {
         style = MR_TEXT_PLAIN_LINE;
     }
-    return compile(check, text, MR_CODE_VALUE, scope, place, style, label);
+    return compile(check, text, use, scope, place, style, label);
 }
 
 static bool fill_template(mr_check *check, const mr_yaml_node *node, uint32_t scope,

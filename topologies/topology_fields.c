@@ -147,8 +147,9 @@ static void check_call(gathering *g, const mr_yaml_node *leaf, const leaf_call *
         field->function = MR_AGGREGATE_COUNT_IF;
     }
     uint32_t scope = MR_SCOPE_RECORD | (g->step->node.windowed ? MR_SCOPE_WINDOW : 0);
-    field->argument =
-        mr_check_code_part(g->check, leaf, call->argument, call->argument_length, scope, label);
+    mr_code_use use = field->function == MR_AGGREGATE_COUNT_IF ? MR_CODE_CONDITION : MR_CODE_VALUE;
+    field->argument = mr_check_code_part(g->check, leaf, call->argument, call->argument_length, use,
+                                         scope, label);
     bool ordered = field->function == MR_AGGREGATE_FIRST || field->function == MR_AGGREGATE_LAST;
     if (ordered && g->step->first_or_last.line == 0) {
         g->step->first_or_last = leaf->place;

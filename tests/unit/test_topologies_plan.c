@@ -235,16 +235,16 @@ static void code_knows_its_place_label_and_native_form(void **state) {
     static const struct {
         const char *label, *text;
         uint32_t line, column;
-        bool native;
+        bool folded, native;
         mr_code_use use;
     } expected[] = {
-        {"a/time.from", "value.at", 4, 36, true, MR_CODE_VALUE},
-        {"p/filter", "value.x > 1", 14, 18, true, MR_CODE_CONDITION},
-        {"p/map", "-- note\nreturn value\n", 16, 11, false, MR_CODE_MAP},
-        {"p/aggregate.fields.n", "value.y == 2", 20, 30, true, MR_CODE_VALUE},
-        {"p/set.x.y", "f(value)", 21, 20, false, MR_CODE_VALUE},
+        {"a/time.from", "value.at", 4, 36, true, true, MR_CODE_VALUE},
+        {"p/filter", "value.x > 1", 14, 18, true, true, MR_CODE_CONDITION},
+        {"p/map", "-- note\nreturn value\n", 16, 11, false, false, MR_CODE_MAP},
+        {"p/aggregate.fields.n", "value.y == 2", 20, 30, true, true, MR_CODE_CONDITION},
+        {"p/set.x.y", "f(value)", 21, 20, true, false, MR_CODE_VALUE},
         /* Behind an escape columns of the text are not those of the file. */
-        {"p/filter 2", "value.s == \"it's\"", 22, 17, true, MR_CODE_CONDITION},
+        {"p/filter 2", "value.s == \"it's\"", 22, 17, true, true, MR_CODE_CONDITION},
     };
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         const mr_code *found = NULL;
@@ -258,6 +258,7 @@ static void code_knows_its_place_label_and_native_form(void **state) {
         assert_string_equal(found->text, expected[i].text);
         assert_int_equal(found->place.line, expected[i].line);
         assert_int_equal(found->place.column, expected[i].column);
+        assert_int_equal(found->folded, expected[i].folded);
         assert_int_equal(found->native != NULL, expected[i].native);
         assert_int_equal(found->use, expected[i].use);
     }
