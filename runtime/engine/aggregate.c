@@ -44,6 +44,21 @@ void mr_aggregate_input_destroy(mr_aggregate_input *input) {
     mr_free(input);
 }
 
+mr_status mr_aggregate_refused(const mr_node *node, size_t field, mr_status status, mr_err *err) {
+    if (status != MR_INVALID || node->aggregate.value_is_count) {
+        return status;
+    }
+    const mr_path *path = &node->aggregate.fields[field].path;
+    mr_buf name = {0};
+    for (uint32_t i = 0; i < path->names_count; i++) {
+        mr_buf_put_text(&name, i > 0 ? "." : "");
+        mr_buf_put_bytes(&name, path->names[i]);
+    }
+    (void)mr_err_wrap(err, status, "field '%s'", mr_buf_cstr(&name));
+    mr_buf_deinit(&name);
+    return status;
+}
+
 static mr_status refuse(const char *wanted, const mr_datum *datum, mr_err *err) {
     mr_datum_text text;
     return mr_err_set(err, MR_INVALID, "%s, got %s", wanted, mr_datum_describe(datum, &text));
@@ -134,11 +149,12 @@ mr_status mr_aggregate_evaluate(mr_aggregate_input *input, mr_scope *scope, mr_s
             continue;
         }
         mr_status status = mr_code_eval(code, scope, script, arena, &argument->datum, err);
-        if (status == MR_OK) {
-            status = accept(argument, scope, arena, err);
-        }
         if (status != MR_OK) {
             return status;
+        }
+        status = accept(argument, scope, arena, err);
+        if (status != MR_OK) {
+            return mr_aggregate_refused(input->node, i, status, err);
         }
     }
     return MR_OK;

@@ -183,7 +183,7 @@ static mr_status work_out(const mr_aggregate_input *input, const mr_buf *row, si
         f.tail = tail_bytes > 0 ? mr_bytes_of(row->data + tail_at, tail_bytes) : mr_bytes_of("", 0);
         mr_status status = add_field(&f, input->ts_ms, err);
         if (status != MR_OK) {
-            return status;
+            return mr_aggregate_refused(input->node, i, status, err);
         }
         tail_at += tail_bytes;
         *edits_count += f.edit->present;

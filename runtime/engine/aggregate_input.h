@@ -33,6 +33,10 @@ struct mr_aggregate_input {
     uint8_t *fixed;           /* fixed_bytes: the row's fixed part while it is being changed */
 };
 
+/* "field 'a.b': ..." before the message of what refuses a record; a row that is none of the node's
+ * is no field's fault. */
+mr_status mr_aggregate_refused(const mr_node *node, size_t field, mr_status status, mr_err *err);
+
 /* All of it in one block. */
 size_t mr_aggregate_input_bytes(const mr_node *node);
 mr_aggregate_input *mr_aggregate_input_place(void *memory, const mr_node *node);

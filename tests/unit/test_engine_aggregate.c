@@ -89,12 +89,12 @@ static void sums_of_ints_stay_ints_and_a_float_makes_them_floats(void **state) {
 
 static void sums_beyond_the_range_are_errors(void **state) {
     fixture *f = *state;
-    CHECK(SUM, "sum is beyond 64 bits", "9223372036854775807", "1");
-    CHECK(SUM, "sum is beyond 64 bits", "-9223372036854775808", "-1");
-    CHECK(SUM, "sum is beyond the range of a float", "1e308", "1e308");
-    CHECK(AVG, "avg is beyond 64 bits", "9223372036854775807", "1");
-    CHECK(SUM, "sum takes numbers, got the string '1'", "\"1\"");
-    CHECK(AVG, "avg takes numbers, got true", "true");
+    CHECK(SUM, "field 'r': sum is beyond 64 bits", "9223372036854775807", "1");
+    CHECK(SUM, "field 'r': sum is beyond 64 bits", "-9223372036854775808", "-1");
+    CHECK(SUM, "field 'r': sum is beyond the range of a float", "1e308", "1e308");
+    CHECK(AVG, "field 'r': avg is beyond 64 bits", "9223372036854775807", "1");
+    CHECK(SUM, "field 'r': sum takes numbers, got the string '1'", "\"1\"");
+    CHECK(AVG, "field 'r': avg takes numbers, got true", "true");
 }
 
 static void averages_are_floats(void **state) {
@@ -112,9 +112,9 @@ static void extremes_are_by_value_or_by_byte_and_of_equals_the_first(void **stat
     CHECK(MIN, "{\"r\":\"\"}", "\"b\"", "\"\"", "\"a\"");
     CHECK(MAX, "{\"r\":\"\xc3\xa9t\xc3\xa9\"}", "\"a\"", "\"\xc3\xa9t\xc3\xa9\"", "\"z\"");
     CHECK(MIN, "{}", "null");
-    CHECK(MIN, "min and max cannot compare a string with a number", "\"a\"", "1");
-    CHECK(MAX, "min and max cannot compare a string with a number", "1", "\"a\"");
-    CHECK(MAX, "min and max take numbers or strings, got an array", "[1]");
+    CHECK(MIN, "field 'r': min and max cannot compare a string with a number", "\"a\"", "1");
+    CHECK(MAX, "field 'r': min and max cannot compare a string with a number", "1", "\"a\"");
+    CHECK(MAX, "field 'r': min and max take numbers or strings, got an array", "[1]");
 }
 
 static void first_and_last_go_by_time_then_arrival(void **state) {
