@@ -131,12 +131,33 @@ static mr_status check_new_topic(mr_log_core *core, const mr_log_request *reques
     return MR_OK;
 }
 
+/* A decision that is kept may speak of the old topic of that name, and recovery would take it for
+ * one about the new topic. */
+static bool name_is_held(const mr_log_core *core, const char *name, mr_err *err) {
+    const mr_partition *holder = mr_log_state_decisions_holder(core->state);
+    const mr_topic *there = mr_log_state_topic(core->state, name);
+    bool was_removed = (there && there->life == MR_TOPIC_REMOVED) ||
+                       (!there && mr_map_get(core->state->removed, mr_bytes_text(name)));
+    if (!holder || !was_removed) {
+        return false;
+    }
+    (void)mr_err_set(err, MR_UNAVAILABLE,
+                     "topic %s was removed, and cannot be made anew while partition %s-%" PRId32
+                     " is offline: %s",
+                     name, holder->topic->name, holder->number, holder->offline_message);
+    return true;
+}
+
 void mr_core_create_topic(mr_log_core *core, mr_log_request *request) {
     mr_topic *there = mr_log_state_topic(core->state, request->topic);
     if (there && there->life == MR_TOPIC_LIVE) {
         mr_log_state_describe(there, &request->described);
         mr_core_reply(core, request,
                       mr_err_set(&request->err, MR_EXISTS, "topic %s exists", request->topic));
+        return;
+    }
+    if (name_is_held(core, request->topic, &request->err)) {
+        mr_core_reply(core, request, MR_UNAVAILABLE);
         return;
     }
     if (there) {

@@ -320,14 +320,31 @@ static bool markers_durable(const mr_log_state *state, const mr_live_decision *d
     return true;
 }
 
-bool mr_log_state_drop_decisions(mr_log_state *state) {
-    while (state->decisions && markers_durable(state, state->decisions)) {
-        mr_live_decision *gone = state->decisions;
-        state->decisions = gone->next;
-        if (!state->decisions) {
-            state->decisions_last = NULL;
+const mr_partition *mr_log_state_decisions_holder(const mr_log_state *state) {
+    for (const mr_live_decision *decision = state->decisions; decision; decision = decision->next) {
+        for (size_t i = 0; i < decision->parts_count; i++) {
+            const mr_partition *partition =
+                mr_log_state_partition(state, decision->parts[i].partition);
+            if (partition && partition->offline && partition->topic->life != MR_TOPIC_REMOVED) {
+                return partition;
+            }
         }
-        decision_destroy(gone);
+    }
+    return NULL;
+}
+
+bool mr_log_state_drop_decisions(mr_log_state *state) {
+    mr_live_decision **link = &state->decisions;
+    state->decisions_last = NULL;
+    while (*link) {
+        mr_live_decision *decision = *link;
+        if (!markers_durable(state, decision)) {
+            state->decisions_last = decision;
+            link = &decision->next;
+            continue;
+        }
+        *link = decision->next;
+        decision_destroy(decision);
     }
     mr_partition *log = state->transactions;
     int64_t start = state->decisions ? state->decisions->offset : log->stable_end;

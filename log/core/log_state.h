@@ -6,7 +6,8 @@
  *  1. What the metadata partition says, and nothing else, decides which topics there are.
  *  2. Partition ids are never given twice while the process lives; those of a deleted topic stay
  * empty.
- *  3. Decisions stand in the order of their offsets and are dropped from the front only.
+ *  3. Decisions stand in the order of their offsets; the log start of __transaction_state is that
+ * of the first.
  */
 #pragma once
 
@@ -82,9 +83,12 @@ void mr_log_state_describe(const mr_topic *topic, mr_topic_description *out);
 size_t mr_log_state_list(const mr_log_state *state, mr_topic_description *out, size_t out_max);
 /* Takes the decision. */
 void mr_log_state_add_decision(mr_log_state *state, mr_live_decision *decision);
-/* Drops decisions from the front whose markers are all durable, and moves the log start of
- * __transaction_state behind them. true: something moved. */
+/* Drops decisions whose markers are all durable, and moves the log start of __transaction_state up
+ * to the first that is left: one that waits for an offline partition holds it, but not the memory
+ * of those behind it. true: the log start moved. */
 bool mr_log_state_drop_decisions(mr_log_state *state);
+/* The offline partition that a decision waits for; NULL: none does. */
+const mr_partition *mr_log_state_decisions_holder(const mr_log_state *state);
 /* MR_INVALID: not a topic name (Kafka's rule: 1-249 of [A-Za-z0-9._-], not "." or ".."). */
 mr_status mr_topic_name_check(const char *name) MR_CHECKED;
 

@@ -1,4 +1,5 @@
-/* The parts of the log core that stand alone: index, checkpoint, fetch range, fetch reader. */
+/* The parts of the log core that stand alone: index, checkpoint, fetch range, fetch reader, kept
+ * decisions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,8 @@
 #include "log/client/fetch_reader.h"
 #include "log/core/checkpoint.h"
 #include "log/core/fetch_range.h"
+#include "log/core/log_state.h"
+#include "runtime/base/alloc.h"
 
 /* ---- index ---- */
 
@@ -209,6 +212,37 @@ static void a_reader_refuses_a_flipped_bit(void **state) {
     mr_shared_unref(bytes);
 }
 
+/* ---- decisions ---- */
+
+static void add_decision(mr_log_state *state, int64_t offset, int64_t marker_offset) {
+    mr_live_decision *decision = mr_alloc(sizeof *decision);
+    decision->offset = offset;
+    decision->parts_count = 1;
+    decision->parts = mr_alloc_array(1, sizeof *decision->parts);
+    decision->parts[0] = (mr_live_decision_part){state->positions->id, marker_offset};
+    mr_log_state_add_decision(state, decision);
+}
+
+static void a_decision_that_waits_keeps_the_log_but_not_the_memory_of_later_ones(void **state) {
+    (void)state;
+    mr_log_state *log = mr_log_state_create();
+    log->transactions->end = log->transactions->stable_end = 100;
+    log->positions->durable_offset = 50;
+    add_decision(log, 10, 40);
+    add_decision(log, 11, INT64_MAX);
+    for (int64_t offset = 12; offset < 100; offset++) {
+        add_decision(log, offset, 45);
+    }
+    assert_true(mr_log_state_drop_decisions(log));
+    assert_int_equal(log->transactions->start, 11);
+    assert_int_equal(log->decisions->offset, 11);
+    assert_null(log->decisions->next);
+    add_decision(log, 100, 49);
+    assert_false(mr_log_state_drop_decisions(log));
+    assert_ptr_equal(log->decisions, log->decisions_last);
+    mr_log_state_destroy(log);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_index_finds_a_batch_at_or_before_an_offset),
@@ -219,6 +253,7 @@ int main(void) {
         cmocka_unit_test(a_reader_leaves_out_aborted_and_earlier_records),
         cmocka_unit_test(a_reader_passes_control_batches),
         cmocka_unit_test(a_reader_refuses_a_flipped_bit),
+        cmocka_unit_test(a_decision_that_waits_keeps_the_log_but_not_the_memory_of_later_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

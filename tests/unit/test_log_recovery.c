@@ -180,6 +180,46 @@ static void corruption_below_the_mark_takes_one_partition_offline(void **state) 
     end(&f);
 }
 
+static mr_status make_ghost(fixture *f, mr_err *err) {
+    mr_log_client *client = mr_log_world_client(f->world);
+    mr_log_request *request = mr_log_client_request(client, MR_LOG_CREATE_TOPIC);
+    memcpy(request->topic, "ghost", 6);
+    request->partitions = 1;
+    mr_status status = mr_log_world_call(f->world, request);
+    *err = request->err;
+    mr_log_client_recycle(client, request);
+    return status;
+}
+
+/* The decisions that are kept for the offline partition may speak of the removed topic too. */
+static void a_removed_name_is_not_free_while_decisions_wait_for_an_offline_partition(void **state) {
+    (void)state;
+    fixture f = begin();
+    mr_err err = {0};
+    assert_int_equal(make_ghost(&f, &err), MR_OK);
+    put(&f, 0, "a=1");
+    mr_log_world_drop(f.world);
+    mr_sim_disk_crash(f.sim, (mr_sim_crash){.mode = MR_SIM_KEEP_ALL});
+    assert_int_equal(mr_sim_disk_flip_bit(f.sim, EVENTS_0, 65, 3), MR_OK);
+    reopen(&f);
+    mr_log_client *client = mr_log_world_client(f.world);
+    mr_log_request *request = mr_log_client_request(client, MR_LOG_DELETE_TOPIC);
+    memcpy(request->topic, "ghost", 6);
+    assert_int_equal(mr_log_world_call(f.world, request), MR_OK);
+    mr_log_client_recycle(client, request);
+    assert_int_equal(make_ghost(&f, &err), MR_UNAVAILABLE);
+    assert_non_null(strstr(err.message, "while partition events-0 is offline"));
+    crash(&f, MR_SIM_KEEP_ALL);
+    assert_int_equal(make_ghost(&f, &err), MR_UNAVAILABLE);
+    mr_log_world_drop(f.world);
+    mr_sim_disk_crash(f.sim, (mr_sim_crash){.mode = MR_SIM_KEEP_ALL});
+    assert_int_equal(mr_sim_disk_flip_bit(f.sim, EVENTS_0, 65, 3), MR_OK);
+    reopen(&f);
+    assert_int_equal(make_ghost(&f, &err), MR_OK);
+    expect(&f, 0, "0:a=1");
+    end(&f);
+}
+
 static void a_lost_segment_is_corruption_not_an_empty_partition(void **state) {
     (void)state;
     fixture f = begin();
@@ -683,6 +723,7 @@ int main(void) {
         cmocka_unit_test(an_empty_segment_that_only_the_page_cache_knows_is_made_durable),
         cmocka_unit_test(a_torn_tail_is_cut_off_and_reported_in_bytes),
         cmocka_unit_test(corruption_below_the_mark_takes_one_partition_offline),
+        cmocka_unit_test(a_removed_name_is_not_free_while_decisions_wait_for_an_offline_partition),
         cmocka_unit_test(a_lost_segment_is_corruption_not_an_empty_partition),
         cmocka_unit_test(an_undecided_transaction_is_aborted_and_its_records_stay_hidden),
         cmocka_unit_test(a_reader_beside_the_owner_sees_what_is_decided),
