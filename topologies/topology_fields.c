@@ -29,16 +29,19 @@ typedef struct leaf_call {
     size_t argument; /* offset in the text */
     size_t argument_length;
     bool has_parentheses;
+    bool has_comma; /* between arguments */
 } leaf_call;
 
 static bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* The offset behind the parenthesis that closes the one before `at`; 0: none. */
-static size_t closing_of(const char *text, size_t at) {
+/* The offset behind the parenthesis that closes the one before `at`; 0: none. Tells whether a comma
+ * stands between the two, outside of other brackets. */
+static size_t closing_of(const char *text, size_t at, bool *has_comma_out) {
     size_t depth = 1;
     char quote = '\0';
+    *has_comma_out = false;
     for (; text[at] != '\0'; at++) {
         char c = text[at];
         if (quote != '\0') {
@@ -49,6 +52,8 @@ static size_t closing_of(const char *text, size_t at) {
             }
         } else if (c == '\'' || c == '"') {
             quote = c;
+        } else if (c == ',' && depth == 1) {
+            *has_comma_out = true;
         } else if (c == '(' || c == '[' || c == '{') {
             depth++;
         } else if ((c == ')' || c == ']' || c == '}') && --depth == 0) {
@@ -74,7 +79,7 @@ static bool read_call(const char *text, leaf_call *out) {
     if (text[at] != '(') {
         return false;
     }
-    size_t end = closing_of(text, at + 1);
+    size_t end = closing_of(text, at + 1, &out->has_comma);
     if (end == 0 || text[end + strspn(text + end, " \t\r\n")] != '\0') {
         return false;
     }
@@ -136,6 +141,10 @@ static void check_call(gathering *g, const mr_yaml_node *leaf, const leaf_call *
         return;
     }
     field->function = function_kinds[function];
+    if (call->has_comma) {
+        mr_check_error(g->check, leaf, "E212", NULL, "'%s' takes one argument", call->name);
+        return;
+    }
     if (call->argument_length == 0) {
         if (field->function != MR_AGGREGATE_COUNT) {
             mr_check_error(g->check, leaf, "E212", NULL, "'%s' wants what to take: %s(value.x)",
@@ -217,6 +226,22 @@ static void check_leaf(gathering *g, const mr_yaml_node *leaf, const char *label
     }
 }
 
+/* A name as it is, in quotes where it could be read as something else. */
+static void put_name(mr_buf *out, const char *name) {
+    if (name[strcspn(name, ",:{}\"\\ ")] == '\0') {
+        mr_buf_put_text(out, name);
+        return;
+    }
+    mr_buf_put_u8(out, '"');
+    for (; *name != '\0'; name++) {
+        if (*name == '"' || *name == '\\') {
+            mr_buf_put_u8(out, '\\');
+        }
+        mr_buf_put_u8(out, (uint8_t)*name);
+    }
+    mr_buf_put_u8(out, '"');
+}
+
 static void gather(gathering *g, const mr_yaml_node *mapping, const char *label) {
     for (uint32_t i = 0; i < mapping->count; i++) {
         const mr_yaml_entry *entry = &mapping->entries[i];
@@ -224,7 +249,9 @@ static void gather(gathering *g, const mr_yaml_node *mapping, const char *label)
         char *copy = mr_arena_strndup(g->check->arena, name, strlen(name));
         MR_ASSERT(g->depth < sizeof g->names / sizeof g->names[0]);
         g->names[g->depth++] = mr_bytes_text(copy);
-        mr_buf_printf(&g->text, "%s%s:", i == 0 ? "" : ",", name);
+        mr_buf_put_text(&g->text, i == 0 ? "" : ",");
+        put_name(&g->text, name);
+        mr_buf_put_u8(&g->text, ':');
         const char *inner = mr_arena_printf(g->check->arena, "%s.%s", label, name);
         if (entry->value->kind == MR_YAML_MAPPING && entry->value->count > 0) {
             mr_buf_put_u8(&g->text, '{');

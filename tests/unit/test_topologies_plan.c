@@ -52,39 +52,40 @@ static void a_key_that_did_not_change_needs_no_repartition(void **state) {
 
 static void rekey_cuts_before_the_next_keyed_step(void **state) {
     (void)state;
-    expect_plan(STREAMS
-                "  p:\n"
-                "    from: a\n"
-                "    on_error: drop\n"
-                "    steps:\n"
-                "      - rekey: value.k\n"
-                "      - filter: value.x\n"
-                "      - aggregate:\n"
-                "          store: s\n"
-                "          window: {tumbling: 1m, grace: 8s, late: drop, emit: final}\n"
-                "          fields: {n:   count(),  m: {x: max( value.x ), from: window.start}}\n"
-                "      - rekey: value.m\n"
-                "      - {on_error: stop, aggregate: {store: r, fields: {l: sum(value.n)}}}\n"
-                "    to: out\n",
-                "sub-topology a: depth 0, 2 tasks, announces each 1s, settles in 1m17s\n"
-                "  input stream a on_error: drop -> 0\n"
-                "  node 0 p/rekey on_error: drop -> 1\n"
-                "  node 1 p/filter on_error: drop -> 2\n"
-                "  node 2 p/aggregate s repartition on_error: drop\n"
-                "sub-topology s: depth 1, 2 tasks, announces each 1s, settles in 1m16s\n"
-                "  input repartition s on_error: drop -> 3\n"
-                "  node 3 p/aggregate s tumbling 1m grace 8s late: drop on_error: drop -> 4\n"
-                "  node 4 p/rekey 2 hold_back 8s on_error: drop -> 5\n"
-                "  node 5 p/aggregate r repartition hold_back 8s on_error: stop\n"
-                "  store s family 1: aggregate key=json window=tumbling:60000 "
-                "fields={n:count(),m:{x:max( value.x ),from:window.start}}\n"
-                "sub-topology r: depth 2, 2 tasks, announces each 1s, settles in 0s\n"
-                "  input repartition r on_error: stop -> 6\n"
-                "  node 6 p/aggregate r on_error: stop -> 7\n"
-                "  node 7 p/to out on_error: drop\n"
-                "  store r family 1: aggregate key=json fields={l:sum(value.n)}\n"
-                "repartition r: 2 partitions, read by r, from s tasks 0 of 2\n"
-                "repartition s: 2 partitions, read by s, from a tasks 0 of 2\n");
+    expect_plan(
+        STREAMS
+        "  p:\n"
+        "    from: a\n"
+        "    on_error: drop\n"
+        "    steps:\n"
+        "      - rekey: value.k\n"
+        "      - filter: value.x\n"
+        "      - aggregate:\n"
+        "          store: s\n"
+        "          window: {tumbling: 1m, grace: 8s, late: drop, emit: final}\n"
+        "          fields: {n:   count(),  m: {x: max( value.x ), from: window.start}}\n"
+        "      - rekey: value.m\n"
+        "      - {on_error: stop, aggregate: {store: r, fields: {l: sum(value.n), 'a:b': key}}}\n"
+        "    to: out\n",
+        "sub-topology a: depth 0, 2 tasks, announces each 1s, settles in 1m17s\n"
+        "  input stream a on_error: drop -> 0\n"
+        "  node 0 p/rekey on_error: drop -> 1\n"
+        "  node 1 p/filter on_error: drop -> 2\n"
+        "  node 2 p/aggregate s repartition on_error: drop\n"
+        "sub-topology s: depth 1, 2 tasks, announces each 1s, settles in 1m16s\n"
+        "  input repartition s on_error: drop -> 3\n"
+        "  node 3 p/aggregate s tumbling 1m grace 8s late: drop on_error: drop -> 4\n"
+        "  node 4 p/rekey 2 hold_back 8s on_error: drop -> 5\n"
+        "  node 5 p/aggregate r repartition hold_back 8s on_error: stop\n"
+        "  store s family 1: aggregate key=json window=tumbling:60000 "
+        "fields={n:count(),m:{x:max( value.x ),from:window.start}}\n"
+        "sub-topology r: depth 2, 2 tasks, announces each 1s, settles in 0s\n"
+        "  input repartition r on_error: stop -> 6\n"
+        "  node 6 p/aggregate r on_error: stop -> 7\n"
+        "  node 7 p/to out on_error: drop\n"
+        "  store r family 1: aggregate key=json fields={l:sum(value.n),\"a:b\":key}\n"
+        "repartition r: 2 partitions, read by r, from s tasks 0 of 2\n"
+        "repartition s: 2 partitions, read by s, from a tasks 0 of 2\n");
 }
 
 static void pipelines_that_read_one_stream_share_its_tasks(void **state) {
