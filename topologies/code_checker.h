@@ -31,7 +31,8 @@ typedef struct mr_code_checker {
      * outlive a call, and the traps of LANGUAGE section 3. true: no error. */
     bool (*text)(void *self, const char *text, mr_code_use use, uint32_t scope, mr_place place,
                  mr_text_style style, mr_code_form *form, mr_diagnostics *diagnostics);
-    /* Names a job may not use for its own things: Lua keywords, libraries. NULL-terminated. */
+    /* Names a job may not use for its own things: keywords, libraries, the words in scope of code.
+     * NULL-terminated. */
     const char *const *reserved;
     void *self;
 } mr_code_checker;

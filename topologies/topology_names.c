@@ -7,14 +7,8 @@
 
 enum { NAME_BYTES_MAX = 100 }; /* job, name and the words between make a topic of at most 249 */
 
-/* Words in scope of code, and those that stand for something where a name may stand. */
-static const char *const reserved_words[] = {"key",  "value", "ts",      "headers", "ctx",  "null",
-                                             "left", "right", "acc",     "window",  "stop", "drop",
-                                             "none", "final", "updates", NULL};
-static const char *const lua_keywords[] = {
-    "and",      "break",  "do",   "else", "elseif", "end",   "false", "for",
-    "function", "goto",   "if",   "in",   "local",  "nil",   "not",   "or",
-    "repeat",   "return", "then", "true", "until",  "while", NULL};
+/* Words that stand for something where a name may stand; those of code the checker knows. */
+static const char *const reserved_words[] = {"stop", "drop", "none", "final", "updates", NULL};
 
 static const char *kind_word(mr_name_kind kind) {
     static const char *const words[] = {"stream", "pipeline", "source", "sink", "store"};
@@ -47,7 +41,6 @@ bool mr_check_name_form(mr_check *check, const mr_yaml_node *node, const char *w
         return false;
     }
     bool taken = mr_words_have(reserved_words, node->text) ||
-                 mr_words_have(lua_keywords, node->text) ||
                  mr_words_have(check->catalog->checker->reserved, node->text);
     if (taken) {
         mr_check_error(check, node, "E205", NULL, "'%s' is a word of the language, not a name",

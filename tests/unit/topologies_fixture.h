@@ -42,7 +42,7 @@ static bool fixture_text(void *self, const char *text, mr_code_use use, uint32_t
     return true;
 }
 
-static const char *const fixture_reserved[] = {"string", "table", "math", NULL};
+static const char *const fixture_reserved[] = {"value", "while", "in", "math", NULL};
 static const mr_code_checker fixture_checker = {
     .functions = fixture_functions, .text = fixture_text, .reserved = fixture_reserved};
 
