@@ -71,13 +71,16 @@ static int base_tonumber(lua_State *state) {
     return mr_lua_vm_of(state)->stock_tonumber(state);
 }
 
+const char *mr_lua_type_name(lua_State *state, int index) {
+    if (lua_type(state, index) == LUA_TUSERDATA) {
+        return mr_lua_is_null(state, index) ? "null" : "table";
+    }
+    return luaL_typename(state, index);
+}
+
 static int base_type(lua_State *state) {
     luaL_checkany(state, 1);
-    const char *name = luaL_typename(state, 1);
-    if (lua_type(state, 1) == LUA_TUSERDATA) {
-        name = mr_lua_is_null(state, 1) ? "null" : "table";
-    }
-    lua_pushstring(state, name);
+    lua_pushstring(state, mr_lua_type_name(state, 1));
     return 1;
 }
 

@@ -55,7 +55,7 @@ static lua_Integer push_keys_of_table(lua_State *state, int index) {
         int type = lua_type(state, -1);
         if (type != LUA_TNUMBER && type != LUA_TSTRING) {
             luaL_error(state, "keys must be numbers or strings to have an order, got a %s",
-                       luaL_typename(state, -1));
+                       mr_lua_type_name(state, -1));
         }
         lua_pushvalue(state, -1);
         lua_rawseti(state, table + 1, ++count);

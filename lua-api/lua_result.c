@@ -121,7 +121,7 @@ static void add_header(lua_State *state, taking *t, mr_script_item *item, mr_byt
     if (lua_type(state, index) == LUA_TSTRING) {
         header->value = copy_text(state, index, t->arena);
     } else if (!mr_lua_is_null(state, index)) {
-        luaL_error(state, "a header must be a string, got a %s", luaL_typename(state, index));
+        luaL_error(state, "a header must be a string, got a %s", mr_lua_type_name(state, index));
     }
 }
 
@@ -157,7 +157,7 @@ static void take_headers(lua_State *state, taking *t, mr_script_item *item, int 
         return;
     }
     if (lua_type(state, index) != LUA_TTABLE) {
-        luaL_error(state, "headers must be a table, got a %s", luaL_typename(state, index));
+        luaL_error(state, "headers must be a table, got a %s", mr_lua_type_name(state, index));
     }
     lua_Integer count = mr_lua_push_sorted_keys(state, index);
     int keys = lua_gettop(state);
@@ -211,7 +211,7 @@ static void take_part(lua_State *state, taking *t, mr_script_item *item, const c
 static void take_item(lua_State *state, taking *t, mr_script_item *item, int index) {
     if (lua_type(state, index) != LUA_TTABLE && mr_lua_to_value(state, index) == NULL) {
         luaL_error(state, "items must be tables {key=, value=, ts=, headers=}, got a %s",
-                   luaL_typename(state, index));
+                   mr_lua_type_name(state, index));
     }
     lua_Integer count = mr_lua_push_sorted_keys(state, index);
     int keys = lua_gettop(state);
@@ -232,7 +232,7 @@ static int take_items_protected(lua_State *state) {
     lua_settop(state, 1);
     bool is_value = mr_lua_to_value(state, 1) != NULL;
     if (lua_type(state, 1) != LUA_TTABLE && !is_value) {
-        return luaL_error(state, "flat_map must give a list, got %s", luaL_typename(state, 1));
+        return luaL_error(state, "flat_map must give a list, got %s", mr_lua_type_name(state, 1));
     }
     lua_Integer keys = mr_lua_push_sorted_keys(state, 1);
     lua_Integer count = luaL_len(state, 1);

@@ -163,7 +163,7 @@ static bool add_replacement(mr_lua_matcher *m, luaL_Buffer *out, const char *beg
         mr_lua_push_number_text(state, -1);
         lua_remove(state, -2);
     } else if (type != LUA_TSTRING) {
-        luaL_error(state, "invalid replacement value (a %s)", luaL_typename(state, -1));
+        luaL_error(state, "invalid replacement value (a %s)", mr_lua_type_name(state, -1));
     }
     mr_lua_charge_bytes(state, lua_rawlen(state, -1));
     luaL_addvalue(out);

@@ -145,7 +145,7 @@ static int other_operand(lua_State *state, const char *event) {
     lua_settop(state, 2);
     if (lua_type(state, 2) == LUA_TSTRING || luaL_getmetafield(state, 2, event) == LUA_TNIL) {
         return luaL_error(state, "attempt to %s a '%s' with a '%s'", event + 2,
-                          luaL_typename(state, 1), luaL_typename(state, 2));
+                          mr_lua_type_name(state, 1), mr_lua_type_name(state, 2));
     }
     lua_insert(state, 1);
     lua_call(state, 2, 1);

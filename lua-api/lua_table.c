@@ -64,7 +64,7 @@ static void add_element(lua_State *state, luaL_Buffer *out, lua_Integer i) {
         lua_remove(state, -2);
     } else if (type != LUA_TSTRING) {
         luaL_error(state, "invalid value (%s) at index %I in table for 'concat'",
-                   luaL_typename(state, -1), (LUAI_UACINT)i);
+                   mr_lua_type_name(state, -1), (LUAI_UACINT)i);
     }
     mr_lua_charge_bytes(state, lua_rawlen(state, -1));
     luaL_addvalue(out);

@@ -492,7 +492,7 @@ static int write_array(lua_State *state, mr_lua_value *array) {
 static int write_object(lua_State *state, mr_lua_value *object) {
     if (lua_type(state, 2) != LUA_TSTRING) {
         return luaL_error(state, "the names of an object's fields are strings, got a %s",
-                          luaL_typename(state, 2));
+                          mr_lua_type_name(state, 2));
     }
     lua_pushvalue(state, 2);
     mr_lua_value_slot(state, 1, object);

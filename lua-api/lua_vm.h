@@ -128,6 +128,8 @@ void mr_lua_rethrow_final(lua_State *state, int status);
 void mr_lua_push_slot(lua_State *state, mr_lua_slot slot);
 /* Frozen tables are empty themselves: replaces the table at index by its contents if it is one. */
 bool mr_lua_see_through(lua_State *state, int index);
+/* As `type`: there is no userdata in the language. */
+const char *mr_lua_type_name(lua_State *state, int index);
 /* Strings and numbers as text (numbers shortest); throws "bad argument" for others. */
 const char *mr_lua_check_text(lua_State *state, int argument, size_t *len_out);
 /* Pushes the text of the value at index, as `tostring`. */

@@ -345,6 +345,30 @@ static void errors_in_a_folded_text_stand_at_its_place(void **state) {
     lua_expect(c, "dir/job.yaml:14: step: more than 10000000 steps in one call");
 }
 
+/* JSON values are tables to a script: no message calls them anything else. */
+static void messages_name_the_types_of_the_language(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *message;
+    } cases[] = {
+        {"table.concat({value})", "invalid value (table) at index 1 in table for 'concat'"},
+        {"table.concat({null})", "invalid value (null) at index 1 in table for 'concat'"},
+        {"'1' + value", "attempt to add a 'string' with a 'table'"},
+        {"value + 1", "attempt to perform arithmetic on a table value (global 'value')"},
+        {"null < null", "attempt to compare two null values"},
+        {"#null", "attempt to get length of a null value (global 'null')"},
+        {"string.rep(value, 2)", "bad argument #1 to 'rep' (string expected, got table)"},
+        {"('x'):gsub('x', function() return value end)", "invalid replacement value (a table)"},
+        {"pairs({[value] = 1})", "keys must be numbers or strings to have an order, got a table"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char expected[200];
+        snprintf(expected, sizeof expected, "dir/job.yaml:1: step: %s", cases[i].message);
+        lua_gives(cases[i].text, "{}", expected);
+    }
+}
+
 /* ---- what outlives a call ---- */
 
 static void globals_and_what_they_hold_are_read_only(void **state) {
@@ -695,6 +719,7 @@ int main(void) {
         cmocka_unit_test(the_record_s_context_is_in_scope),
         cmocka_unit_test(error_lines_are_the_file_s_lines),
         cmocka_unit_test(errors_in_a_folded_text_stand_at_its_place),
+        cmocka_unit_test(messages_name_the_types_of_the_language),
         cmocka_unit_test(globals_and_what_they_hold_are_read_only),
         cmocka_unit_test(closures_that_remember_are_refused_at_load),
         cmocka_unit_test(classes_work_though_they_are_frozen),
