@@ -9,6 +9,6 @@ function(mr_fuzz_target name)
     endif()
 endfunction()
 
-mr_fuzz_target(batch mr_record)
+mr_fuzz_target(batch mr_record PkgConfig::ZSTD)
 mr_fuzz_target(yaml mr_topologies)
 include(${CMAKE_CURRENT_LIST_DIR}/fuzz_segment.cmake OPTIONAL)

@@ -2,6 +2,7 @@
  * came, then with one that fits, so that what it guards is reached. What reads well must read alike
  * again, and be built again from what was read. */
 #include <stdint.h>
+#include <zstd.h>
 
 #include "log/record/batch.h"
 #include "log/record/system_records.h"
@@ -104,8 +105,20 @@ static void read_batch(mr_bytes batch, const mr_batch_info *info) {
     mr_batch_reader_destroy(reader);
 }
 
-/* The input behind a header that fits it, so that no luck with lengths is needed: attributes and
- * count of the records come from its first two bytes. */
+static void put_compressed(mr_buf *out, const uint8_t *data, size_t size) {
+    static ZSTD_CCtx *context;
+    context = context ? context : ZSTD_createCCtx();
+    size_t bound = ZSTD_compressBound(size);
+    mr_buf_reserve(out, bound);
+    size_t got = ZSTD_compressCCtx(context, out->data + out->len, bound, data, size, 1);
+    MR_ASSERT(!ZSTD_isError(got));
+    out->len += got;
+}
+
+#define COMPRESSED 0x40 /* of the first byte, beyond the attributes in use */
+
+/* The input behind a header that fits it, so that no luck with lengths or with zstd's frames is
+ * needed: attributes and count of the records come from its first two bytes. */
 static void read_framed(const uint8_t *data, size_t size) {
     if (size < 2) {
         return;
@@ -114,10 +127,14 @@ static void read_framed(const uint8_t *data, size_t size) {
     mr_buf_reserve(&framed, MR_BATCH_HEADER_BYTES);
     memset(framed.data, 0, MR_BATCH_HEADER_BYTES);
     framed.len = MR_BATCH_HEADER_BYTES;
-    mr_buf_put(&framed, data + 2, size - 2);
+    if (data[0] & COMPRESSED) {
+        put_compressed(&framed, data + 2, size - 2);
+    } else {
+        mr_buf_put(&framed, data + 2, size - 2);
+    }
     mr_put_be32(framed.data + 8, (uint32_t)(framed.len - 12));
     framed.data[16] = 2;
-    mr_put_be16(framed.data + 21, data[0] & 0x3f);
+    mr_put_be16(framed.data + 21, data[0] & COMPRESSED ? (data[0] & 0x38) | 4 : data[0] & 0x3f);
     mr_put_be32(framed.data + 23, UINT8_MAX);
     mr_put_be32(framed.data + 57, data[1]);
     mr_batch_set_producer(framed.data, framed.len, -1, -1, -1);

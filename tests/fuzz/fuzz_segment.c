@@ -19,14 +19,18 @@ static const char *const targets[] = {
 #define TARGETS (sizeof(targets) / sizeof(targets[0]))
 #define TARGET_CHECKPOINT (TARGETS - 1)
 
+#define TRANSACTIONS 3
+
 /* Bits of the second byte of the input. */
 #define WITHOUT_CHECKPOINT 1 /* nothing is known to be durable */
 #define WITH_CHECKSUMS 2     /* checksums are made to fit, so that what they guard is reached */
 #define BEHIND_CONTENT 4     /* the input stands behind what the file has */
+#define EDITED 8 /* the input is changes to what the file has: 2 bytes place, 1 byte value */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* One topic with one transaction. */
+/* One topic with some transactions, closed and with a checkpoint; then one more, and a process that
+ * is gone. */
 static void fill(mr_sim_disk *sim) {
     mr_log_world *world = NULL;
     mr_status status = mr_log_world_open(sim, 1, NULL, &world, NULL, NULL);
@@ -37,10 +41,19 @@ static void fill(mr_sim_disk *sim) {
     MR_ASSERT(status == MR_OK);
     status = mr_log_world_claim(world, &writer);
     MR_ASSERT(status == MR_OK);
-    status = mr_log_world_commit(world, &writer, &write, 1);
-    MR_ASSERT(status == MR_OK);
+    for (int i = 0; i < TRANSACTIONS; i++) {
+        status = mr_log_world_commit(world, &writer, &write, 1);
+        MR_ASSERT(status == MR_OK);
+    }
     status = mr_log_world_close(world);
     MR_ASSERT(status == MR_OK);
+    status = mr_log_world_open(sim, 2, NULL, &world, NULL, NULL);
+    MR_ASSERT(status == MR_OK);
+    status = mr_log_world_claim(world, &writer);
+    MR_ASSERT(status == MR_OK);
+    status = mr_log_world_commit(world, &writer, &write, 1);
+    MR_ASSERT(status == MR_OK);
+    mr_log_world_drop(world);
 }
 
 static void put_file(mr_sim_disk *sim, const char *path, mr_bytes content) {
@@ -96,17 +109,28 @@ static void fit_batches(mr_buf *file, size_t at) {
     }
 }
 
+static void edit(mr_buf *file, mr_bytes changes) {
+    for (size_t at = 0; at + 3 <= changes.len && file->len > 0; at += 3) {
+        size_t place = (size_t)mr_get_be16(changes.data + at) % file->len;
+        file->data[place] = changes.data[at + 2];
+    }
+}
+
 static void build_content(const mr_sim_disk *sim, size_t target, int flags, mr_bytes input,
                           mr_buf *out) {
-    if (flags & BEHIND_CONTENT) {
+    if (flags & (BEHIND_CONTENT | EDITED)) {
         mr_status status = mr_sim_disk_content(sim, MR_SIM_CURRENT, targets[target], out);
         MR_ASSERT(status == MR_OK || status == MR_NOT_FOUND);
     }
     if (target == TARGET_CHECKPOINT && out->len > 13) {
         out->len -= 13; /* without its checksum's line */
     }
-    size_t at = out->len;
-    mr_buf_put_bytes(out, input);
+    size_t at = flags & EDITED ? 0 : out->len;
+    if (flags & EDITED) {
+        edit(out, input);
+    } else {
+        mr_buf_put_bytes(out, input);
+    }
     if ((flags & WITH_CHECKSUMS) && target == TARGET_CHECKPOINT) {
         mr_buf_put_text(out, "\n");
         mr_buf_printf(out, "crc %08" PRIx32 "\n", mr_crc32c(0, out->data, out->len));
