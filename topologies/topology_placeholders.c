@@ -17,7 +17,16 @@ static bool put_environment(mr_check *check, const mr_yaml_node *node, const cha
     return true;
 }
 
-/* A secret's file usually ends in a newline that is none of the secret. */
+/* A secret's file usually ends in a newline, LF or CRLF, that is none of the secret. */
+static mr_bytes without_newline(mr_bytes content) {
+    size_t length = content.len;
+    if (length > 0 && content.data[length - 1] == '\n') {
+        length--;
+        length -= length > 0 && content.data[length - 1] == '\r';
+    }
+    return mr_bytes_of(content.data, length);
+}
+
 static bool put_file(mr_check *check, const mr_yaml_node *node, const char *path, mr_buf *out) {
     const mr_catalog *catalog = check->catalog;
     mr_err err = {0};
@@ -31,11 +40,7 @@ static bool put_file(mr_check *check, const mr_yaml_node *node, const char *path
     if (status != MR_OK) {
         mr_check_error(check, node, "E209", NULL, "cannot read '%s': %s", path, err.message);
     } else {
-        size_t length = content.len;
-        if (length > 0 && content.data[length - 1] == '\n') {
-            length--;
-        }
-        mr_buf_put(out, content.data, length);
+        mr_buf_put_bytes(out, without_newline(mr_buf_view(&content)));
     }
     mr_buf_deinit(&content);
     return status == MR_OK;

@@ -162,6 +162,17 @@ static void placeholders_are_put_in_after_parsing_and_only_where_they_may(void *
     mr_free(printed);
     mr_plan_destroy(plan);
 
+    printed = fixture_compile(STREAMS "sinks:\n"
+                                      "  out:\n"
+                                      "    from: a\n"
+                                      "    file: {dir: "
+                                      "'${file:crlf.txt}${file:two.txt}${file:empty.txt}.'}\n",
+                              &plan);
+    assert_string_equal(printed, "");
+    assert_string_equal(plan->sinks[0].settings[0].value, "wt\n.");
+    mr_free(printed);
+    mr_plan_destroy(plan);
+
     expect_headlines(
         "job: j\n"
         "streams:\n"

@@ -84,11 +84,17 @@ static const char *fixture_environment(void *self, const char *name) {
 
 static mr_status fixture_read_file(void *self, const char *path, mr_buf *out, mr_err *err) {
     (void)self;
-    if (strcmp(path, "name.txt") != 0) {
-        return mr_err_set(err, MR_NOT_FOUND, "no such file");
+    static const char *const files[][2] = {{"name.txt", "from-a-file\n"},
+                                           {"crlf.txt", "w\r\n"},
+                                           {"two.txt", "t\n\n"},
+                                           {"empty.txt", ""}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (strcmp(path, files[i][0]) == 0) {
+            mr_buf_put_text(out, files[i][1]);
+            return MR_OK;
+        }
     }
-    mr_buf_put_text(out, "from-a-file\n");
-    return MR_OK;
+    return mr_err_set(err, MR_NOT_FOUND, "no such file");
 }
 
 static const mr_catalog fixture_catalog = {.plugins = fixture_plugins,
