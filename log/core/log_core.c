@@ -141,14 +141,11 @@ static void fail_with(mr_log_core *core, const mr_err *why) {
 void mr_core_fail(mr_log_core *core, mr_status status, int sys, const char *what) {
     mr_err why = {0};
     if (status == MR_FULL) {
-        (void)mr_err_set(&why, MR_FULL, "disk full: %s; free space and run again; nothing is lost",
-                         what);
+        (void)mr_err_set(&why, MR_FULL, "%s: no space left", what);
     } else if (sys != 0) {
-        (void)mr_err_sys(&why, MR_UNAVAILABLE, sys,
-                         "%s failed; run again, recovery settles what was under way", what);
+        (void)mr_err_sys(&why, MR_UNAVAILABLE, sys, "%s failed", what);
     } else {
-        (void)mr_err_set(&why, MR_UNAVAILABLE,
-                         "%s failed; run again, recovery settles what was under way", what);
+        (void)mr_err_set(&why, MR_UNAVAILABLE, "%s failed", what);
     }
     bool first = core->phase != MR_CORE_FAILED;
     fail_with(core, &why);

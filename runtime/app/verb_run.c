@@ -74,15 +74,13 @@ static mr_status open_log(run_state *run) {
     return MR_OK;
 }
 
-static void say_failure(const run_state *run, mr_status status, const char *message) {
+static void say_failure(mr_status status, const char *message) {
+    mr_say("%s%s", status == MR_FULL ? "the disk is full: " : "stopped: ",
+           message[0] ? message : mr_status_text(status));
     if (status == MR_FULL) {
-        mr_say("the disk is full (%s); nothing is lost: free space for %s and run again", message,
-               run->settings.data);
-        return;
-    }
-    mr_say("stopped: %s", message[0] ? message : mr_status_text(status));
-    if (status == MR_UNAVAILABLE) {
-        mr_say("nothing is lost: put that right and run again, it goes on from the last commit");
+        mr_say("nothing is lost: free space and run again, it goes on from the last commit");
+    } else if (status == MR_UNAVAILABLE) {
+        mr_say("what is committed is kept: put that right and run again, it goes on from there");
     }
 }
 
@@ -92,7 +90,7 @@ static mr_status open_jobs(run_state *run) {
         mr_err err = {0};
         mr_status status = mr_run_job_open(&run->env, &run->files[i], &run->jobs[i], &err);
         if (status != MR_OK) {
-            say_failure(run, status, err.message);
+            say_failure(status, err.message);
             return status;
         }
     }
@@ -146,7 +144,7 @@ static bool leave_workers(run_state *run) {
 /* What workers tell of a failed log is only that it failed. */
 static void say_why(const run_state *run, const mr_failure *failure) {
     const mr_err *log = mr_log_service_failure(run->env.log);
-    say_failure(run, log ? log->status : failure->status, log ? log->message : failure->message);
+    say_failure(log ? log->status : failure->status, log ? log->message : failure->message);
 }
 
 static mr_exit exit_of(const mr_run_totals *totals, mr_control_end end) {

@@ -453,7 +453,7 @@ static void a_full_disk_says_so_and_goes_on_with_space(void **state) {
     mr_log_request *request = mr_log_world_commit_begin(f.world, &f.writer, &write, 1);
     mr_log_world_settle(f.world);
     assert_ptr_equal(mr_log_client_poll(mr_log_world_client(f.world)), request);
-    assert_non_null(strstr(request->err.message, "disk full"));
+    assert_non_null(strstr(request->err.message, "no space left"));
     assert_int_equal(mr_log_world_commit_end(f.world, request, &write), MR_FULL);
     mr_log_world_drop(f.world);
     mr_sim_disk_crash(f.sim, (mr_sim_crash){.mode = MR_SIM_PROC_KILL});
