@@ -196,6 +196,9 @@ static void refuse_field(lua_State *state, int index, const char *field) {
 }
 
 static int base_setmetatable(lua_State *state) {
+    if (is_json(state, 1)) {
+        return luaL_error(state, "a JSON value has no metatable");
+    }
     luaL_checktype(state, 1, LUA_TTABLE);
     int type = lua_type(state, 2);
     luaL_argexpected(state, type == LUA_TNIL || type == LUA_TTABLE, 2, "nil or table");

@@ -125,18 +125,36 @@ static void add_header(lua_State *state, taking *t, mr_script_item *item, mr_byt
     }
 }
 
-/* Room for all values of a table of headers. */
-static mr_header *new_headers(lua_State *state, taking *t, int index) {
-    lua_Unsigned count = 0;
-    lua_pushvalue(state, index);
-    (void)mr_lua_see_through(state, -1);
-    lua_pushnil(state);
-    while (lua_next(state, -2)) {
-        (void)mr_lua_see_through(state, -1);
-        count += lua_type(state, -1) == LUA_TTABLE ? lua_rawlen(state, -1) : 1;
+static bool is_table(lua_State *state, int index) {
+    return lua_type(state, index) == LUA_TTABLE || mr_lua_to_value(state, index) != NULL;
+}
+
+/* How many headers the value on top, at index, makes: one, or one for each element of a list. */
+static lua_Integer values_of(lua_State *state, int index) {
+    if (!is_table(state, index)) {
+        return 1;
+    }
+    lua_Integer keys = mr_lua_push_sorted_keys(state, index);
+    for (lua_Integer i = 1; i <= keys; i++) {
+        lua_rawgeti(state, index + 1, i);
+        if (!lua_isinteger(state, -1) || lua_tointeger(state, -1) != i) {
+            luaL_error(state, "the values of a header must be a string or a list of strings");
+        }
         lua_pop(state, 1);
     }
-    lua_pop(state, 1);
+    lua_settop(state, index);
+    return keys;
+}
+
+/* Room for all values of the table of headers at index; its names stand in the array at `keys`. */
+static mr_header *new_headers(lua_State *state, taking *t, int index, int keys) {
+    lua_Integer count = 0;
+    for (lua_Integer i = 1; lua_rawgeti(state, keys, i) != LUA_TNIL; i++) {
+        (void)lua_gettable(state, index);
+        count += values_of(state, keys + 1);
+        lua_settop(state, keys);
+    }
+    lua_settop(state, keys);
     if (count > MR_HEADERS_MAX) {
         luaL_error(state, "more than %d headers", MR_HEADERS_MAX);
     }
@@ -156,12 +174,12 @@ static void take_headers(lua_State *state, taking *t, mr_script_item *item, int 
         item->headers_count = vm->scope->headers_count;
         return;
     }
-    if (lua_type(state, index) != LUA_TTABLE) {
+    if (!is_table(state, index)) {
         luaL_error(state, "headers must be a table, got a %s", mr_lua_type_name(state, index));
     }
     lua_Integer count = mr_lua_push_sorted_keys(state, index);
     int keys = lua_gettop(state);
-    item->headers = new_headers(state, t, index);
+    item->headers = new_headers(state, t, index, keys);
     for (lua_Integer i = 1; i <= count; i++) {
         if (lua_rawgeti(state, keys, i) != LUA_TSTRING) {
             luaL_error(state, "the names of headers are strings");
@@ -170,7 +188,7 @@ static void take_headers(lua_State *state, taking *t, mr_script_item *item, int 
         mr_bytes name = copy_text(state, keys + 1, t->arena);
         lua_pushvalue(state, keys + 1);
         (void)lua_gettable(state, index);
-        if (lua_type(state, keys + 2) == LUA_TTABLE) {
+        if (is_table(state, keys + 2)) {
             for (lua_Integer k = 1; lua_geti(state, keys + 2, k) != LUA_TNIL; k++) {
                 add_header(state, t, item, name, keys + 3);
                 lua_settop(state, keys + 2);
@@ -209,7 +227,7 @@ static void take_part(lua_State *state, taking *t, mr_script_item *item, const c
 }
 
 static void take_item(lua_State *state, taking *t, mr_script_item *item, int index) {
-    if (lua_type(state, index) != LUA_TTABLE && mr_lua_to_value(state, index) == NULL) {
+    if (!is_table(state, index)) {
         luaL_error(state, "items must be tables {key=, value=, ts=, headers=}, got a %s",
                    mr_lua_type_name(state, index));
     }
@@ -230,8 +248,7 @@ static void take_item(lua_State *state, taking *t, mr_script_item *item, int ind
 static int take_items_protected(lua_State *state) {
     taking *t = lua_touserdata(state, 2);
     lua_settop(state, 1);
-    bool is_value = mr_lua_to_value(state, 1) != NULL;
-    if (lua_type(state, 1) != LUA_TTABLE && !is_value) {
+    if (!is_table(state, 1)) {
         return luaL_error(state, "flat_map must give a list, got %s", mr_lua_type_name(state, 1));
     }
     lua_Integer keys = mr_lua_push_sorted_keys(state, 1);

@@ -237,6 +237,21 @@ static void flat_map_gives_items(void **state) {
     lua_expect(c, "{ t:a t:b t:c u:x }");
     c.text = "return {{headers = {t = setmetatable({}, {__index = {1, 2}})}}}";
     lua_expect(c, "dir/job.yaml:1: step: a list of headers must be a plain table");
+    c.text = "return {{headers = value.h}, {headers = {a = value.h.l}}}";
+    c.value = "{\"h\":{\"l\":[\"1\",null,\"2\"],\"a\":\"3\"}}";
+    lua_expect(c, "{ a:3 l:1 l:null l:2 }{ a:1 a:null a:2 }");
+    static const char *const not_lists[] = {
+        "{x = '1'}", "{'1', x = '2'}",          "{[2] = '1'}",
+        "value.h",   "{[-1] = '1', [2] = '2'}", "{[1.5] = '1'}"};
+    for (size_t i = 0; i < sizeof not_lists / sizeof *not_lists; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "return {{headers = {h = %s}}}", not_lists[i]);
+        c.text = text;
+        lua_expect(c, "dir/job.yaml:1: step: the values of a header must be a string or a list of "
+                      "strings");
+    }
+    c.text = "return {{headers = {h = {}}}}";
+    lua_expect(c, "{ }");
     c.text = "return {{headers = {t = 1}}}";
     lua_expect(c, "dir/job.yaml:1: step: a header must be a string, got a number");
     c.text = "return {}";
@@ -462,6 +477,8 @@ static void what_is_not_in_a_job_is_not_there(void **state) {
     lua_gives("getmetatable('') == nil and getmetatable(value) == nil", "{}", "true");
     lua_gives("setmetatable({}, {__gc = tostring})", NULL,
               "dir/job.yaml:1: step: '__gc' is not available in a job");
+    lua_gives("setmetatable(value, {})", "{}",
+              "dir/job.yaml:1: step: a JSON value has no metatable");
     lua_gives("setmetatable({}, {__mode = 'k'})", NULL,
               "dir/job.yaml:1: step: '__mode' is not available in a job");
     lua_gives("tostring({}) .. tostring(tostring) .. tostring(value) .. tostring(null)", "{}",
