@@ -63,7 +63,7 @@ static bool try_stop(const campaign *c, const crash_image *image, uint64_t stop,
     mr_buf problem = {0};
     crash_stopped stopped;
     note_where(image, stop, 0);
-    crash_stop(image, stop, &stopped, &problem);
+    crash_stop(image, stop, &stopped, counts, &problem);
     *ended = stopped.ended;
     bool right = tell(&problem);
     uint64_t all = stopped.variants + 1;
@@ -72,7 +72,8 @@ static bool try_stop(const campaign *c, const crash_image *image, uint64_t stop,
         counts->stops++;
     }
     /* The spread begins elsewhere at each stop; none, all and the kill are always among them. */
-    for (uint64_t v = 0; v < all && right && !stopped.ended; v++) {
+    counts->points += stopped.judged;
+    for (uint64_t v = 0; v < all && right && !stopped.ended && !stopped.judged; v++) {
         bool chosen = v < 2 || v + 1 == all || (v + stop) % stride == 0;
         if (c->variant >= 0 ? v != (uint64_t)c->variant : !chosen) {
             continue;
@@ -83,6 +84,31 @@ static bool try_stop(const campaign *c, const crash_image *image, uint64_t stop,
     }
     crash_stopped_deinit(&stopped);
     return right;
+}
+
+static void tell_reached(const crash_script *script, const crash_reached *reached) {
+    const char *before = "           reached: ";
+    for (int kind = 0; kind < REACH_KINDS; kind++) {
+        if (reached->of[kind] > 0 || script->reach_min.of[kind] > 0) {
+            printf("%s%" PRIu64 " %s", before, reached->of[kind],
+                   crash_reach_name((crash_reach)kind));
+            before = ", ";
+        }
+    }
+    printf("\n");
+}
+
+static bool reached_enough(const crash_script *script, const crash_reached *reached) {
+    bool enough = true;
+    for (int kind = 0; kind < REACH_KINDS; kind++) {
+        if (reached->of[kind] < script->reach_min.of[kind]) {
+            fprintf(stderr, "%s: %" PRIu64 " %s, at least %" PRIu64 " are asked for\n",
+                    script->name, reached->of[kind], crash_reach_name((crash_reach)kind),
+                    script->reach_min.of[kind]);
+            enough = false;
+        }
+    }
+    return enough;
 }
 
 static bool run_script(const campaign *c, const crash_script *script, crash_counts *counts) {
@@ -103,8 +129,7 @@ static bool run_script(const campaign *c, const crash_script *script, crash_coun
     }
     bool ended = false;
     for (uint64_t stop = 0; right && c->stop < 0 && !ended; stop++) {
-        ended = script->stops_max > 0 && stop >= script->stops_max;
-        right = ended || try_stop(c, &image, stop, counts, &ended);
+        right = try_stop(c, &image, stop, counts, &ended);
     }
     crash_image_deinit(&image);
     printf("%-10s %6" PRIu64 " crash points at %4" PRIu64 " I/O operations; %" PRIu64
@@ -112,7 +137,11 @@ static bool run_script(const campaign *c, const crash_script *script, crash_coun
            " by one start)%s\n",
            script->name, counts->points, counts->stops, counts->states, counts->rows_spilled,
            counts->replayed, counts->replayed_most, right ? "" : "  FAILED");
+    tell_reached(script, &counts->reached);
     fflush(stdout);
+    if (right && c->stop < 0) {
+        right = reached_enough(script, &counts->reached);
+    }
     if (right && c->stop < 0 && counts->points < script->points_min) {
         fprintf(stderr, "%s: %" PRIu64 " crash points, at least %" PRIu64 " are asked for\n",
                 script->name, counts->points, script->points_min);
@@ -152,9 +181,10 @@ static int try_broken(const crash_script *script, const mr_breaks *breaks, uint6
     mr_prng prng = mr_prng_seeded(run);
     crash_image_make(script, run, &image, &problem);
     uint64_t mutations = crash_run_whole(&image, &counts, &problem);
+    const char *when = problem.len > 0 ? "without a crash" : "behind a crash";
     for (int i = 0; i < 4 && problem.len == 0; i++) {
         crash_stopped stopped;
-        crash_stop(&image, mr_prng_below(&prng, mutations), &stopped, &problem);
+        crash_stop(&image, mr_prng_below(&prng, mutations), &stopped, &counts, &problem);
         for (int k = 0; k < 3 && problem.len == 0; k++) {
             crash_try(&image, &stopped, mr_prng_below(&prng, stopped.variants + 1), &counts,
                       &problem);
@@ -164,7 +194,7 @@ static int try_broken(const crash_script *script, const mr_breaks *breaks, uint6
     bool noticed = problem.len > 0;
     if (noticed) {
         char *text = (char *)(uintptr_t)mr_buf_cstr(&problem);
-        printf("   %.*s\n", (int)strcspn(text, "\n"), text);
+        printf("   %s: %.*s\n", when, (int)strcspn(text, "\n"), text);
         fflush(stdout);
     }
     mr_buf_deinit(&problem);

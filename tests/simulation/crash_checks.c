@@ -308,6 +308,25 @@ void results_of(const mr_sim_disk *sim, results_order order, mr_buf *out) {
     put_lines("late.jsonl", &files, order, out);
 }
 
+void results_compare(const mr_buf *expected, const mr_buf *found, mr_buf *problem) {
+    lines wanted = {0}, got = {0};
+    add_text(&wanted, mr_buf_view(expected));
+    add_text(&got, mr_buf_view(found));
+    const char *title = "";
+    for (size_t i = 0; i < wanted.count || i < got.count; i++) {
+        const char *line = i < wanted.count ? wanted.items[i] : "nothing";
+        const char *instead = i < got.count ? got.items[i] : "nothing";
+        title = line[0] == '#' ? line + 2 : title;
+        if (strcmp(line, instead) != 0) {
+            mr_buf_printf(problem, "other than in an uninterrupted run: %s: %s instead of %s\n",
+                          title, instead, line);
+            break;
+        }
+    }
+    lines_deinit(&wanted);
+    lines_deinit(&got);
+}
+
 void results_check_sink(const mr_sim_disk *sim, const char *topic, const char *path,
                         mr_buf *problem) {
     disk_log log;

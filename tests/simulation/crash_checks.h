@@ -29,6 +29,8 @@ typedef enum results_order { RESULTS_EXACT, RESULTS_SET } results_order;
  * partition, and the lines of every sink's files, put together in the order of their names. SET:
  * the lines of one partition and of one sink sorted. Appended. */
 void results_of(const mr_sim_disk *sim, results_order order, mr_buf *out);
+/* Both of results_of: the first line that differs, with its title. */
+void results_compare(const mr_buf *expected, const mr_buf *found, mr_buf *problem);
 /* The files of a sink hold the values of its topic, each once, in order: `dir` ("outs/") or a file
  * ("late.jsonl"). */
 void results_check_sink(const mr_sim_disk *sim, const char *topic, const char *path,

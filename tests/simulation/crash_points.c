@@ -8,7 +8,8 @@
 
 #define STEPS_MAX 2000000u
 #define FULL_STEP_BYTES 256
-#define FULL_VARIANTS 6
+#define FAULT_VARIANTS 6
+#define ROT_STEP_BYTES 29
 
 static mr_job_world_options options_of(const crash_image *image) {
     mr_job_world_options options = image->script->options;
@@ -94,6 +95,25 @@ static uint64_t expect(crash_image *image, mr_buf *problem) {
     return steps;
 }
 
+/* How many I/O operations the log's recovery makes over the image. */
+static uint64_t count_recovery(const crash_image *image) {
+    mr_sim_disk *sim = mr_sim_disk_clone(image->sim);
+    uint64_t before = mr_sim_disk_mutations(sim);
+    mr_log_core_config config = {.seed = 1,
+                                 .segment_bytes_max = image->script->options.segment_bytes_max};
+    mr_recovery_report report;
+    mr_log_image *log = NULL;
+    mr_err err = {0};
+    mr_status status = mr_log_recover(mr_sim_disk_disk(sim), MR_RECOVERY_REPAIR, image->start,
+                                      &config, &log, &report, &err);
+    if (status == MR_OK) {
+        mr_log_image_destroy(log);
+    }
+    uint64_t made = mr_sim_disk_mutations(sim) - before;
+    mr_sim_disk_destroy(sim);
+    return made;
+}
+
 void crash_image_make(const crash_script *script, uint64_t seed, crash_image *out,
                       mr_buf *problem) {
     uint32_t log = out->log_breaks, graph = out->graph_breaks, writeback = out->writeback_breaks;
@@ -101,6 +121,9 @@ void crash_image_make(const crash_script *script, uint64_t seed, crash_image *ou
     uint64_t whole = expect(out, problem), made;
     fresh_disk(out);
     mr_job_world_options options = options_of(out);
+    if (script->setup_spill_bytes_max > 0) {
+        options.spill_bytes_max = script->setup_spill_bytes_max;
+    }
     if (script->setup == CRASH_SETUP_ENDED) {
         run_image(out, &options, STEPS_MAX, &made, problem);
         mr_model_store_crash(out->model, MR_MODEL_CRASH_LOSES_NONE);
@@ -110,6 +133,7 @@ void crash_image_make(const crash_script *script, uint64_t seed, crash_image *ou
                             seed};
         mr_sim_disk_crash(out->sim, how);
     }
+    out->recovery_mutations = count_recovery(out);
     out->log_breaks = log;
     out->graph_breaks = graph;
     out->writeback_breaks = writeback;
@@ -122,58 +146,201 @@ void crash_image_deinit(crash_image *image) {
 
 /* ---- stopping ---- */
 
-static void stop_run(const crash_image *image, crash_stopped *out, mr_buf *problem) {
+static bool is_fault(crash_stage stage) {
+    return stage >= CRASH_FULL;
+}
+
+static mr_sim_faults faults_of(const crash_image *image, uint64_t point) {
+    const crash_script *script = image->script;
+    mr_sim_faults faults = {.short_io_percent = script->short_io_percent};
+    faults.sync_fails_at = script->stage == CRASH_FAILED_SYNC ? point + 1 : 0;
+    faults.write_fails_at = script->stage == CRASH_FAILED_WRITE ? point + 1 : 0;
+    faults.read_fails_at = script->stage == CRASH_FAILED_READ ? point + 1 : 0;
+    return faults;
+}
+
+/* How a fault may end a run. */
+static bool may_end_so(crash_stage stage, mr_status status) {
+    switch (stage) {
+    case CRASH_FULL:
+        return status == MR_FULL;
+    case CRASH_FAILED_SYNC:
+    case CRASH_FAILED_WRITE:
+        return status == MR_UNAVAILABLE;
+    case CRASH_FAILED_READ: /* a partition that recovery cannot read is offline */
+        return status == MR_UNAVAILABLE || status == MR_CORRUPT;
+    case CRASH_ROT:
+        return status == MR_CORRUPT || status == MR_INVALID; /* an unknown FORMAT */
+    case CRASH_RUN:
+    case CRASH_RESET:
+        break;
+    }
+    return false;
+}
+
+/* `what` ended before its time: the power went, a fault was told, or it is a problem. */
+static void judge_end(crash_stage stage, const char *what, const mr_sim_disk *sim, mr_status status,
+                      const char *message, crash_counts *counts, mr_buf *problem) {
+    if (mr_sim_disk_is_off(sim)) {
+        return;
+    }
+    if (may_end_so(stage, status) && message[0] != '\0') {
+        counts->reached.of[REACH_FAILED]++;
+    } else {
+        mr_buf_printf(problem, "%s: %s (%s)\n", what, message, mr_status_text(status));
+    }
+}
+
+/* What is unflushed stays so: each crash decides anew what of it is lost. */
+static void drop_stopped(crash_stopped *out, mr_job_world *world) {
+    mr_model_store *dead = out->model;
+    out->model = mr_model_store_clone(dead);
+    mr_model_store_crash(dead, MR_MODEL_CRASH_LOSES_NONE);
+    mr_job_world_drop(world);
+    mr_model_store_destroy(dead);
+}
+
+static void stop_run(const crash_image *image, crash_stopped *out, crash_counts *counts,
+                     mr_buf *problem) {
     mr_job_world_options options = options_of(image);
+    crash_stage stage = image->script->stage;
     mr_job_world *world;
     mr_err err = {0};
     mr_status status = mr_job_world_open(out->sim, out->model, &options, &world, &err);
-    bool off = mr_sim_disk_is_off(out->sim), full = image->script->stage == CRASH_FULL;
     if (status != MR_OK) {
-        if (!off && !(full && status == MR_FULL)) {
-            mr_buf_printf(problem, "the script does not start: %s\n", err.message);
-        }
+        judge_end(stage, "the script does not start", out->sim, status, err.message, counts,
+                  problem);
         return;
     }
     mr_job_world_end end = mr_job_world_run(world, STEPS_MAX);
     const mr_failure *failure = mr_job_world_failure(world);
     out->ended = end == MR_JOB_DONE;
-    if (end == MR_JOB_BUSY || (end == MR_JOB_FAILED && !(full && failure->status == MR_FULL))) {
-        mr_buf_printf(problem, "the script stops: %s\n", failure->message);
+    if (end == MR_JOB_BUSY) {
+        mr_buf_put_text(problem, "the script comes to no end\n");
+    } else if (end == MR_JOB_FAILED) {
+        judge_end(stage, "the script stops", out->sim, failure->status, failure->message, counts,
+                  problem);
     }
     out->now = after(world);
-    mr_model_store_crash(out->model, MR_MODEL_CRASH_SEEDED);
-    mr_job_world_drop(world);
+    crash_reach_world(world, &counts->reached);
+    drop_stopped(out, world);
 }
 
-static void stop_reset(const crash_image *image, crash_stopped *out, mr_buf *problem) {
+static void stop_reset(const crash_image *image, crash_stopped *out, crash_counts *counts,
+                       mr_buf *problem) {
     mr_job_world_options options = options_of(image);
     mr_err err = {0};
     mr_status status = mr_job_world_reset(out->sim, out->model, &options, &err);
     out->ended = status == MR_OK;
-    if (status != MR_OK && !mr_sim_disk_is_off(out->sim)) {
-        mr_buf_printf(problem, "reset: %s\n", err.message);
+    if (status != MR_OK) {
+        judge_end(image->script->stage, "reset", out->sim, status, err.message, counts, problem);
     }
-    mr_model_store_crash(out->model, MR_MODEL_CRASH_SEEDED);
 }
 
-void crash_stop(const crash_image *image, uint64_t point, crash_stopped *out, mr_buf *problem) {
-    *out = (crash_stopped){.now = {image->start.mono_ns + 1000000000, image->start.wall_ms + 1000}};
-    out->sim = mr_sim_disk_clone(image->sim);
-    out->model = mr_model_store_clone(image->model);
+/* Of the log, and not only of what a reset empties. */
+static bool is_read_again(const char *path) {
+    static const char *const emptied[] = {"log/out-", "log/late-", "log/totals-"};
+    for (size_t i = 0; i < sizeof emptied / sizeof emptied[0]; i++) {
+        if (strncmp(path, emptied[i], strlen(emptied[i])) == 0) {
+            return false;
+        }
+    }
+    return strncmp(path, "log/", 4) == 0 || strcmp(path, "FORMAT") == 0;
+}
+
+/* The point-th place among all bytes of the log's files; false: there are not so many. */
+static bool change_bit(mr_sim_disk *sim, uint64_t point) {
+    mr_buf paths = {0};
+    bool changed = false;
+    mr_sim_disk_paths(sim, MR_SIM_CURRENT, &paths);
+    for (size_t at = 0; at < paths.len && !changed;
+         at += strlen((const char *)paths.data + at) + 1) {
+        const char *path = (const char *)paths.data + at;
+        mr_buf content = {0};
+        if (!is_read_again(path) ||
+            mr_sim_disk_content(sim, MR_SIM_CURRENT, path, &content) != MR_OK) {
+            continue;
+        }
+        uint64_t places = (content.len + ROT_STEP_BYTES - 1) / ROT_STEP_BYTES;
+        if (point < places) {
+            changed =
+                mr_sim_disk_flip_bit(sim, path, point * ROT_STEP_BYTES, (int)(point % 8)) == MR_OK;
+        } else {
+            point -= places;
+        }
+        mr_buf_deinit(&content);
+    }
+    mr_buf_deinit(&paths);
+    return changed;
+}
+
+static void stop_rot(const crash_image *image, uint64_t point, crash_stopped *out,
+                     crash_counts *counts, mr_buf *problem) {
+    if (!change_bit(out->sim, point)) {
+        out->ended = true;
+        return;
+    }
+    counts->reached.of[REACH_FAULT]++;
+    stop_reset(image, out, counts, problem);
+    out->judged = !out->ended;
+    out->ended = false;
+}
+
+static void stop_by_fault(const crash_image *image, uint64_t point, crash_stopped *out,
+                          crash_counts *counts, mr_buf *problem) {
+    uint64_t before = mr_sim_disk_faults_fired(out->sim);
     if (image->script->stage == CRASH_FULL) {
         mr_sim_disk_set_capacity(out->sim,
                                  mr_sim_disk_used_bytes(out->sim) + (point + 1) * FULL_STEP_BYTES);
+    }
+    stop_run(image, out, counts, problem);
+    uint64_t fired = mr_sim_disk_faults_fired(out->sim) - before;
+    counts->reached.of[REACH_FAULT] += fired;
+    if (image->script->stage != CRASH_FULL) {
+        out->ended = fired == 0; /* a run may also get over its fault */
+    }
+}
+
+static void note_reached(const crash_image *image, const crash_stopped *stopped,
+                         crash_reached *reached) {
+    if (stopped->ended) {
+        return;
+    }
+    crash_reach_disk(stopped->sim, &stopped->moment, reached);
+    crash_reach_stores(stopped->model, reached);
+    uint64_t left = crash_reach_first_generation(stopped->sim);
+    reached->of[REACH_RESET] += left > 0 && left < crash_reach_first_generation(image->sim) &&
+                                image->script->stage == CRASH_RESET;
+    reached->of[REACH_RECOVERY] +=
+        !is_fault(image->script->stage) && stopped->point < image->recovery_mutations;
+}
+
+void crash_stop(const crash_image *image, uint64_t point, crash_stopped *out, crash_counts *counts,
+                mr_buf *problem) {
+    *out = (crash_stopped){.now = {image->start.mono_ns + 1000000000, image->start.wall_ms + 1000},
+                           .point = point};
+    out->sim = mr_sim_disk_clone(image->sim);
+    out->model = mr_model_store_clone(image->model);
+    mr_sim_faults faults = faults_of(image, point);
+    mr_sim_disk_set_faults(out->sim, &faults);
+    crash_stage stage = image->script->stage;
+    if (stage == CRASH_ROT) {
+        stop_rot(image, point, out, counts, problem);
+        return;
+    }
+    if (is_fault(stage)) {
+        stop_by_fault(image, point, out, counts, problem);
     } else {
         mr_sim_disk_stop_at(out->sim, mr_sim_disk_mutations(out->sim) + point);
-    }
-    if (image->script->stage == CRASH_RESET) {
-        stop_reset(image, out, problem);
-    } else {
-        stop_run(image, out, problem);
+        if (stage == CRASH_RESET) {
+            stop_reset(image, out, counts, problem);
+        } else {
+            stop_run(image, out, counts, problem);
+        }
     }
     crash_moment_take(out->sim, &out->moment);
-    out->variants =
-        image->script->stage == CRASH_FULL ? FULL_VARIANTS : mr_sim_disk_crash_variants(out->sim);
+    note_reached(image, out, &counts->reached);
+    out->variants = is_fault(stage) ? FAULT_VARIANTS : mr_sim_disk_crash_variants(out->sim);
 }
 
 void crash_stopped_deinit(crash_stopped *stopped) {
@@ -211,10 +378,8 @@ static void check_results(const crash_image *image, const mr_sim_disk *sim, mr_b
         results_check_sink(sim, "late", "late.jsonl", problem);
     }
     results_of(sim, script->order, &results);
-    if (problem->len == 0 &&
-        !mr_bytes_equal(mr_buf_view(&results), mr_buf_view(&image->expected))) {
-        mr_buf_printf(problem, "results differ from an uninterrupted run's:\n%s--- expected\n%s",
-                      mr_buf_cstr(&results), mr_buf_cstr((mr_buf *)(uintptr_t)&image->expected));
+    if (problem->len == 0) {
+        results_compare(&image->expected, &results, problem);
     }
     mr_buf_deinit(&results);
 }
@@ -254,8 +419,10 @@ static void go_on(const crash_image *image, mr_sim_disk *sim, mr_model_store *mo
     options.seed += 17;
     options.restored = check_restored;
     options.restored_arg = &j;
-    if (mr_job_world_open(sim, model, &options, &world, &err) != MR_OK) {
-        mr_buf_printf(problem, "does not start again: %s\n", err.message);
+    crash_stage may_end = image->script->stage == CRASH_ROT ? CRASH_ROT : CRASH_RUN;
+    mr_status status = mr_job_world_open(sim, model, &options, &world, &err);
+    if (status != MR_OK) {
+        judge_end(may_end, "does not start again", sim, status, err.message, counts, problem);
         return;
     }
     if (moment) {
@@ -267,9 +434,11 @@ static void go_on(const crash_image *image, mr_sim_disk *sim, mr_model_store *mo
     uint64_t bound = replay_bound(sim, model, "camp");
     mr_job_world_end end = mr_job_world_run(world, STEPS_MAX);
     if (end != MR_JOB_DONE) {
-        mr_buf_printf(problem, "does not get to its end again: %s\n",
-                      mr_job_world_failure(world)->message);
+        const mr_failure *failure = mr_job_world_failure(world);
+        judge_end(may_end, "does not get to its end again", sim, failure->status, failure->message,
+                  counts, problem);
     } else if (problem->len == 0) {
+        crash_reach_start(world, &counts->reached);
         count_replay(world, bound, image->script->replay_max, counts, problem);
         mr_status same = state_check_all(world, &counts->state_rows, problem);
         (void)same; /* the problem says it */
@@ -283,23 +452,37 @@ static void go_on(const crash_image *image, mr_sim_disk *sim, mr_model_store *mo
 
 static mr_sim_crash how_of(const crash_image *image, const crash_stopped *stopped,
                            uint64_t variant) {
-    static const mr_sim_crash full[FULL_VARIANTS] = {{MR_SIM_LOSE_ALL, 0}, {MR_SIM_KEEP_ALL, 0},
-                                                     {MR_SIM_RANDOM, 1},   {MR_SIM_RANDOM, 2},
-                                                     {MR_SIM_RANDOM, 3},   {MR_SIM_RANDOM, 4}};
+    static const mr_sim_crash fault[FAULT_VARIANTS] = {{MR_SIM_LOSE_ALL, 0}, {MR_SIM_KEEP_ALL, 0},
+                                                       {MR_SIM_RANDOM, 1},   {MR_SIM_RANDOM, 2},
+                                                       {MR_SIM_RANDOM, 3},   {MR_SIM_RANDOM, 4}};
     if (variant >= stopped->variants) {
         return (mr_sim_crash){MR_SIM_PROC_KILL, 0};
     }
-    return image->script->stage == CRASH_FULL ? full[variant]
-                                              : (mr_sim_crash){MR_SIM_VARIANT, variant};
+    return is_fault(image->script->stage) ? fault[variant]
+                                          : (mr_sim_crash){MR_SIM_VARIANT, variant};
+}
+
+/* Each family of a store keeps a prefix of its own: none, all, some. */
+static void crash_stores(mr_model_store *model, const crash_stopped *stopped, uint64_t variant) {
+    static const mr_model_crash kinds[] = {MR_MODEL_CRASH_LOSES_ALL, MR_MODEL_CRASH_LOSES_NONE,
+                                           MR_MODEL_CRASH_SEEDED, MR_MODEL_CRASH_SEEDED};
+    mr_model_store_reseed(model, stopped->point * 1000 + variant);
+    mr_model_store_crash(model, kinds[(stopped->point + variant) % 4]);
 }
 
 void crash_try(const crash_image *image, const crash_stopped *stopped, uint64_t variant,
                crash_counts *counts, mr_buf *problem) {
     mr_sim_disk *sim = mr_sim_disk_clone(stopped->sim);
     mr_model_store *model = mr_model_store_clone(stopped->model);
+    bool rot = image->script->stage == CRASH_ROT;
+    mr_sim_faults faults = {.short_io_percent = image->script->short_io_percent};
     mr_sim_disk_crash(sim, how_of(image, stopped, variant));
+    crash_stores(model, stopped, variant);
     mr_sim_disk_set_capacity(sim, 0);
-    go_on(image, sim, model, stopped->now, &stopped->moment, counts, problem);
+    mr_sim_disk_set_faults(sim, &faults);
+    uint64_t fired = mr_sim_disk_faults_fired(sim);
+    go_on(image, sim, model, stopped->now, rot ? NULL : &stopped->moment, counts, problem);
+    counts->reached.of[REACH_FAULT] += mr_sim_disk_faults_fired(sim) - fired;
     counts->points++;
     mr_sim_disk_destroy(sim);
     mr_model_store_destroy(model);

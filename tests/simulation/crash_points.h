@@ -3,11 +3,12 @@
  *   crash_image (start, expected results)
  *      | clone, stop_at(point)                 | for each variant of what the disk lost
  *      v                                       v
- *   world ... power off --> moment, model crash --> clone, crash --> recover, check, run on, check
+ *   world ... power off --> moment --> clones, crash both --> recover, check, run on, check
  *
  * Thread: owner only. */
 #pragma once
 
+#include "tests/simulation/crash_reach.h"
 #include "tests/simulation/crash_scripts.h"
 
 typedef struct crash_image {
@@ -18,11 +19,13 @@ typedef struct crash_image {
     mr_buf expected; /* results of an uninterrupted run */
     mr_now start;
     uint64_t seed;
+    uint64_t recovery_mutations; /* that the log's recovery makes over this image */
 } crash_image;
 
 typedef struct crash_counts {
     uint64_t points, stops, replayed, replayed_most, replay_bound_most, rows_spilled, states,
         state_rows;
+    crash_reached reached;
 } crash_counts;
 
 /* Expected results are those of an uninterrupted, unbroken run with one worker and other limits. */
@@ -35,12 +38,17 @@ typedef struct crash_stopped {
     mr_model_store *model;
     crash_moment moment;
     mr_now now;
+    uint64_t point;
     uint64_t variants; /* and one more: a killed process */
     bool ended;        /* the script was over before the point */
+    bool judged;       /* nothing is left to crash: CRASH_ROT */
 } crash_stopped;
 
-/* CRASH_FULL: `point` is how far the disk's capacity is from the start image, in steps. */
-void crash_stop(const crash_image *image, uint64_t point, crash_stopped *out, mr_buf *problem);
+/* `point`: the I/O operation at which the power goes. CRASH_FULL: how far the disk's capacity is
+ * from the start image, in steps; CRASH_FAILED_...: which operation of the kind fails; CRASH_ROT:
+ * which of the image's places has changed. */
+void crash_stop(const crash_image *image, uint64_t point, crash_stopped *out, crash_counts *counts,
+                mr_buf *problem);
 void crash_stopped_deinit(crash_stopped *stopped);
 /* Crashes, recovers, checks, runs to the end, checks. variant == variants: a killed process. */
 void crash_try(const crash_image *image, const crash_stopped *stopped, uint64_t variant,

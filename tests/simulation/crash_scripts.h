@@ -2,13 +2,19 @@
  * limits that put one thing at the centre. Thread: any, read-only. */
 #pragma once
 
-#include "tests/simulation/crash_checks.h"
+#include "tests/simulation/crash_reach.h"
 #include "tests/simulation/job_world.h"
 
 typedef enum crash_stage {
     CRASH_RUN,   /* the job runs from the start image to its end */
     CRASH_RESET, /* `reset` over the start image, then the job again */
-    CRASH_FULL,  /* the job runs on a disk that fills up, then again with space */
+    /* one fault of the disk, which the job may end at with a message; then again without */
+    CRASH_FULL,         /* the disk fills up */
+    CRASH_FAILED_SYNC,  /* a sync fails, and what it should have written is lost */
+    CRASH_FAILED_WRITE, /* a write fails */
+    CRASH_FAILED_READ,  /* a read fails */
+    /* a bit of the start image has changed, and all of it is read: `reset`, then the job */
+    CRASH_ROT,
 } crash_stage;
 
 /* What the start image is. */
@@ -25,13 +31,15 @@ typedef struct crash_script {
     uint32_t records; /* of the input file */
     crash_setup setup;
     crash_stage stage;
-    results_order order; /* against the uninterrupted run */
-    bool windows;        /* the windows are recomputed naively */
-    bool one_file;       /* the sink of `out` writes one file */
-    uint64_t stops_max;  /* only so many I/O operations from the start on; 0: all */
+    results_order order;            /* against the uninterrupted run */
+    bool windows;                   /* the windows are recomputed naively */
+    bool one_file;                  /* the sink of `out` writes one file */
+    uint64_t setup_spill_bytes_max; /* of the run behind the start image; 0: as in the options */
     uint64_t
         replay_max; /* changelog records that any start may replay, by its spill bound; 0: any */
-    uint64_t points_min; /* fewer in a full campaign is a failure */
+    uint64_t points_min;       /* fewer in a full campaign is a failure */
+    crash_reached reach_min;   /* likewise */
+    uint32_t short_io_percent; /* of reads and writes, before the crash and behind it */
     mr_job_world_options options;
 } crash_script;
 

@@ -223,6 +223,16 @@ static mr_status open_job(mr_job_world *world, mr_err *err) {
     return status == MR_OK ? start_members(world, err) : status;
 }
 
+/* What a store writes is an I/O operation like any other: the power may go there. */
+static mr_model_power draw_power(void *arg) {
+    mr_sim_disk *sim = arg;
+    if (mr_sim_disk_is_off(sim)) {
+        return MR_MODEL_POWER_OFF;
+    }
+    mr_sim_disk_count_mutation(sim);
+    return mr_sim_disk_is_off(sim) ? MR_MODEL_POWER_GOES : MR_MODEL_POWER_ON;
+}
+
 static mr_job_world *create(mr_sim_disk *sim, mr_model_store *model,
                             const mr_job_world_options *options) {
     mr_job_world *world = mr_alloc(sizeof *world);
@@ -237,6 +247,7 @@ static mr_job_world *create(mr_sim_disk *sim, mr_model_store *model,
     }
     world->sim = sim;
     world->model = model;
+    mr_model_store_set_mains(model, (mr_model_mains){draw_power, sim});
     world->prng = mr_prng_seeded(options->seed);
     world->now = own->start;
     world->look_ns = own->start.mono_ns + TICK_NS;
@@ -535,6 +546,7 @@ void mr_job_world_drop(mr_job_world *world) {
         mr_plan_destroy(world->plan);
     }
     mr_app_catalog_destroy(world->catalog);
+    mr_model_store_set_mains(world->model, (mr_model_mains){0});
     if (world->board_made) {
         mr_board_deinit(&world->board);
     }

@@ -12,7 +12,8 @@ set_target_properties(sim_job PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY
 add_library(mr_crash_checks STATIC ${CMAKE_CURRENT_LIST_DIR}/crash_checks.c)
 target_link_libraries(mr_crash_checks PUBLIC mr_state_check)
 add_executable(crash_campaign ${CMAKE_CURRENT_LIST_DIR}/crash_campaign.c
-    ${CMAKE_CURRENT_LIST_DIR}/crash_points.c ${CMAKE_CURRENT_LIST_DIR}/crash_scripts.c)
+    ${CMAKE_CURRENT_LIST_DIR}/crash_points.c ${CMAKE_CURRENT_LIST_DIR}/crash_reach.c
+    ${CMAKE_CURRENT_LIST_DIR}/crash_scripts.c)
 target_link_libraries(crash_campaign PRIVATE mr_crash_checks)
 set_target_properties(crash_campaign PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 

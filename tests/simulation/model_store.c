@@ -44,6 +44,7 @@ typedef struct model_directory {
 struct mr_model_store {
     mr_prng prng;
     uint32_t stalls_percent;
+    mr_model_mains mains;
     model_directory **directories;
     size_t directories_count;
     mr_model_counters counters;
@@ -80,6 +81,15 @@ static void unflushed_drop(model_family *family, size_t from) {
         mr_buf_deinit(&family->unflushed[i].writes);
     }
     family->unflushed_count = from;
+}
+
+static void unflushed_add(model_family *family, model_batch batch) {
+    if (family->unflushed_count == family->unflushed_cap) {
+        family->unflushed_cap = family->unflushed_cap > 0 ? family->unflushed_cap * 2 : 8;
+        family->unflushed =
+            mr_realloc(family->unflushed, family->unflushed_cap * sizeof *family->unflushed);
+    }
+    family->unflushed[family->unflushed_count++] = batch;
 }
 
 static void family_destroy(model_family *family) {
@@ -139,6 +149,18 @@ static void rows_copy(model_rows *to, const model_rows *from) {
     to->positioned = from->positioned;
 }
 
+static void family_copy(model_family *to, const model_family *from) {
+    rows_copy(&to->durable, &from->durable);
+    rows_copy(&to->current, &from->current);
+    for (size_t i = 0; i < from->unflushed_count; i++) {
+        model_batch batch = from->unflushed[i];
+        batch.writes = (mr_buf){0};
+        mr_buf_put_bytes(&batch.writes, mr_buf_view(&from->unflushed[i].writes));
+        unflushed_add(to, batch);
+    }
+    to->flush_until = from->flush_until;
+}
+
 /* ---- what happens by itself ---- */
 
 static void directory_tick(mr_model_store *model, model_directory *directory) {
@@ -174,6 +196,27 @@ static mr_status alive(const model_handle *handle, mr_err *err) {
 static model_family *family_of(const model_handle *handle, mr_family family) {
     MR_ASSERT(family < handle->families_count);
     return handle->families[family];
+}
+
+static mr_model_power draw(const mr_model_store *model) {
+    return model->mains.draw != NULL ? model->mains.draw(model->mains.arg) : MR_MODEL_POWER_ON;
+}
+
+static mr_status leave(mr_model_power power, mr_err *err) {
+    return power == MR_MODEL_POWER_ON ? MR_OK : mr_err_set(err, MR_UNAVAILABLE, "the power is off");
+}
+
+/* MR_OK: do it, then leave(*power). */
+static mr_status enter(const model_handle *handle, mr_model_power *power, mr_err *err) {
+    mr_status status = alive(handle, err);
+    if (status != MR_OK) {
+        return status;
+    }
+    if (stalls(handle->model)) {
+        return mr_err_set(err, MR_AGAIN, "the model stalls");
+    }
+    *power = draw(handle->model);
+    return *power == MR_MODEL_POWER_OFF ? leave(*power, err) : MR_OK;
 }
 
 static mr_status model_get(mr_store *store, mr_family family, mr_bytes key, mr_buf *value,
@@ -220,12 +263,10 @@ static bool batch_part(const mr_store_batch *batch, mr_family family, model_batc
 
 static mr_status model_write(mr_store *store, const mr_store_batch *batch, mr_err *err) {
     model_handle *handle = (model_handle *)store;
-    mr_status status = alive(handle, err);
+    mr_model_power power;
+    mr_status status = enter(handle, &power, err);
     if (status != MR_OK) {
         return status;
-    }
-    if (stalls(handle->model)) {
-        return mr_err_set(err, MR_AGAIN, "the model stalls");
     }
     handle->model->counters.writes += 1;
     for (mr_family i = 0; i < handle->families_count; i++) {
@@ -235,15 +276,10 @@ static mr_status model_write(mr_store *store, const mr_store_batch *batch, mr_er
             continue;
         }
         batch_apply(&part, &family->current);
-        if (family->unflushed_count == family->unflushed_cap) {
-            family->unflushed_cap = family->unflushed_cap > 0 ? family->unflushed_cap * 2 : 8;
-            family->unflushed =
-                mr_realloc(family->unflushed, family->unflushed_cap * sizeof *family->unflushed);
-        }
-        family->unflushed[family->unflushed_count++] = part;
+        unflushed_add(family, part);
     }
     directory_tick(handle->model, handle->directory);
-    return MR_OK;
+    return leave(power, err);
 }
 
 static mr_store_scan *model_scan_open(mr_store *store, mr_family family, mr_bytes from,
@@ -297,19 +333,17 @@ static mr_status model_last(mr_store *store, mr_family family, mr_buf *key, mr_e
 
 static mr_status model_flush(mr_store *store, mr_err *err) {
     model_handle *handle = (model_handle *)store;
-    mr_status status = alive(handle, err);
+    mr_model_power power;
+    mr_status status = enter(handle, &power, err);
     if (status != MR_OK) {
         return status;
-    }
-    if (stalls(handle->model)) {
-        return mr_err_set(err, MR_AGAIN, "the model stalls");
     }
     handle->model->counters.flushes_asked += 1;
     for (size_t i = 0; i < handle->directory->families_count; i++) {
         model_family *family = handle->directory->families[i];
         family->flush_until = family->unflushed_count;
     }
-    return MR_OK;
+    return leave(power, err);
 }
 
 static mr_status position_of(const model_rows *rows, mr_changelog_position *out) {
@@ -453,13 +487,17 @@ static void directory_clear(model_directory *directory) {
 }
 
 static mr_status model_destroy(void *self, const char *name, mr_err *err) {
-    (void)err;
-    model_directory *directory = directory_find(self, name);
-    if (directory != NULL) {
-        MR_ASSERT(!directory->is_open);
+    const mr_model_store *model = self;
+    model_directory *directory = directory_find(model, name);
+    if (directory == NULL || !directory->exists) {
+        return MR_OK;
+    }
+    MR_ASSERT(!directory->is_open);
+    mr_model_power power = draw(model);
+    if (power != MR_MODEL_POWER_OFF) {
         directory_clear(directory);
     }
-    return MR_OK;
+    return leave(power, err);
 }
 
 mr_store_factory mr_model_store_factory(mr_model_store *model) {
@@ -492,14 +530,11 @@ mr_model_store *mr_model_store_clone(const mr_model_store *model) {
     clone->stalls_percent = model->stalls_percent;
     for (size_t i = 0; i < model->directories_count; i++) {
         const model_directory *from = model->directories[i];
-        MR_ASSERT(!from->is_open);
         model_directory *to = directory_add(clone, from->name);
         to->exists = from->exists;
         for (size_t k = 0; k < from->families_count; k++) {
-            MR_ASSERT(from->families[k]->unflushed_count == 0);
             model_family *family = family_find_or_add(to, from->families[k]->name);
-            rows_copy(&family->durable, &from->families[k]->durable);
-            rows_copy(&family->current, &from->families[k]->current);
+            family_copy(family, from->families[k]);
         }
     }
     return clone;
@@ -536,6 +571,14 @@ void mr_model_store_crash(mr_model_store *model, mr_model_crash kind) {
     }
 }
 
+void mr_model_store_reseed(mr_model_store *model, uint64_t seed) {
+    model->prng = mr_prng_seeded(seed);
+}
+
+void mr_model_store_set_mains(mr_model_store *model, mr_model_mains mains) {
+    model->mains = mains;
+}
+
 void mr_model_store_set_stalls(mr_model_store *model, uint32_t percent) {
     MR_ASSERT(percent < 100);
     model->stalls_percent = percent;
@@ -563,4 +606,18 @@ mr_status mr_model_store_position(mr_model_store *model, const char *directory, 
 
 mr_model_counters mr_model_store_counters(const mr_model_store *model) {
     return model->counters;
+}
+
+mr_model_unflushed mr_model_store_unflushed(const mr_model_store *model) {
+    mr_model_unflushed found = {0};
+    for (size_t i = 0; i < model->directories_count; i++) {
+        const model_directory *directory = model->directories[i];
+        for (size_t k = 0; k < directory->families_count; k++) {
+            const model_family *family = directory->families[k];
+            size_t count = family->unflushed_count;
+            found.families += count > 0;
+            found.half_spilled += count > 0 && !family->unflushed[count - 1].positioned;
+        }
+    }
+    return found;
 }

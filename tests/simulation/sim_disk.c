@@ -666,6 +666,10 @@ uint64_t mr_sim_disk_mutations(const mr_sim_disk *sim) {
 uint64_t mr_sim_disk_reads(const mr_sim_disk *sim) {
     return sim->reads;
 }
+void mr_sim_disk_count_mutation(mr_sim_disk *sim) {
+    mr_status status = enter_mutation(sim, NULL);
+    (void)status; /* mr_sim_disk_is_off tells */
+}
 void mr_sim_disk_stop_at(mr_sim_disk *sim, uint64_t mutation) {
     sim->stop_at = mutation;
 }

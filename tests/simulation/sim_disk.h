@@ -34,6 +34,9 @@ mr_disk *mr_sim_disk_disk(mr_sim_disk *sim);
  * too. */
 uint64_t mr_sim_disk_mutations(const mr_sim_disk *sim);
 uint64_t mr_sim_disk_reads(const mr_sim_disk *sim);
+/* A mutation of storage that hangs on the same power and is modelled elsewhere: it is counted, and
+ * the stop point may be here. */
+void mr_sim_disk_count_mutation(mr_sim_disk *sim);
 /* Power goes off with the mutation of this number (the first is 0): it is carried out as far as an
  * unsynced change is (a sync not at all), but answers MR_UNAVAILABLE as every call from then on
  * does, until the crash. */
