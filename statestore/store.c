@@ -4,14 +4,19 @@
 
 #define POSITION_BYTES 28
 
+static mr_status noted(mr_store *store, mr_status status) {
+    store->damaged = store->damaged || status == MR_CORRUPT;
+    return status;
+}
+
 mr_status mr_store_get(mr_store *store, mr_family family, mr_bytes key, mr_buf *value,
                        mr_err *err) {
     MR_ASSERT(!mr_bytes_is_null(key));
-    return store->ops->get(store, family, key, value, err);
+    return noted(store, store->ops->get(store, family, key, value, err));
 }
 
 mr_status mr_store_write_batch(mr_store *store, const mr_store_batch *batch, mr_err *err) {
-    return store->ops->write(store, batch, err);
+    return noted(store, store->ops->write(store, batch, err));
 }
 
 mr_store_scan *mr_store_scan_open(mr_store *store, mr_family family, mr_bytes from,
@@ -21,7 +26,7 @@ mr_store_scan *mr_store_scan_open(mr_store *store, mr_family family, mr_bytes fr
 
 mr_status mr_store_scan_next(mr_store *store, mr_store_scan *scan, mr_bytes *key, mr_bytes *value,
                              mr_err *err) {
-    return store->ops->scan_next(scan, key, value, err);
+    return noted(store, store->ops->scan_next(scan, key, value, err));
 }
 
 void mr_store_scan_close(mr_store *store, mr_store_scan *scan) {
@@ -31,21 +36,21 @@ void mr_store_scan_close(mr_store *store, mr_store_scan *scan) {
 }
 
 mr_status mr_store_last(mr_store *store, mr_family family, mr_buf *key, mr_err *err) {
-    return store->ops->last(store, family, key, err);
+    return noted(store, store->ops->last(store, family, key, err));
 }
 
 mr_status mr_store_flush(mr_store *store, mr_err *err) {
-    return store->ops->flush(store, err);
+    return noted(store, store->ops->flush(store, err));
 }
 
 mr_status mr_store_persisted(mr_store *store, mr_family family, mr_changelog_position *out,
                              mr_err *err) {
-    return store->ops->persisted(store, family, out, err);
+    return noted(store, store->ops->persisted(store, family, out, err));
 }
 
 mr_status mr_store_position(mr_store *store, mr_family family, mr_changelog_position *out,
                             mr_err *err) {
-    return store->ops->position(store, family, out, err);
+    return noted(store, store->ops->position(store, family, out, err));
 }
 
 uint64_t mr_store_memory_bytes(mr_store *store) {
@@ -54,6 +59,10 @@ uint64_t mr_store_memory_bytes(mr_store *store) {
 
 mr_store_durability mr_store_durability_of(const mr_store *store) {
     return store->ops->durability;
+}
+
+bool mr_store_is_damaged(const mr_store *store) {
+    return store != NULL && store->damaged;
 }
 
 void mr_store_close(mr_store *store) {

@@ -77,6 +77,7 @@ typedef struct mr_store_ops {
 
 struct mr_store {
     const mr_store_ops *ops;
+    bool damaged; /* a call answered MR_CORRUPT: what is there must be made anew */
 };
 
 /* How a task opens its store; the app and the simulator give different ones. */
@@ -109,7 +110,8 @@ mr_status mr_store_position(mr_store *store, mr_family family, mr_changelog_posi
                             mr_err *err) MR_CHECKED;
 uint64_t mr_store_memory_bytes(mr_store *store);
 mr_store_durability mr_store_durability_of(const mr_store *store);
-void mr_store_close(mr_store *store); /* NULL is fine */
+bool mr_store_is_damaged(const mr_store *store); /* NULL: no */
+void mr_store_close(mr_store *store);            /* NULL is fine */
 
 /* 28 bytes: topic id, leader epoch, offset (big endian). */
 void mr_changelog_position_encode(const mr_changelog_position *position, mr_buf *out);

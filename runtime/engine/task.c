@@ -305,9 +305,8 @@ static mr_status run(mr_task *task, mr_now now, mr_member_activity *activity, mr
 
 /* ---- the member ---- */
 
-static mr_status task_step(mr_member *member, mr_now now, mr_member_activity *activity,
-                           mr_failure *failure) {
-    mr_task *task = task_of(member);
+static mr_status step(mr_task *task, mr_now now, mr_member_activity *activity,
+                      mr_failure *failure) {
     *activity = MR_MEMBER_IDLE;
     if (task->machine.state == TASK_STOPPED) {
         return MR_OK;
@@ -331,6 +330,35 @@ static mr_status task_step(mr_member *member, mr_now now, mr_member_activity *ac
         return status; /* the deadline brings us back */
     }
     return run(task, now, activity, failure);
+}
+
+/* The next start would come upon the same damage: it begins without this state. */
+static void leave_damaged_store(mr_task *task, mr_failure *failure) {
+    mr_store_slot_close(&task->slot);
+    mr_err err = {0};
+    mr_status status = task->config.stores.destroy(task->config.stores.self, task->directory, &err);
+    mr_err why = {0};
+    (void)mr_err_set(&why, failure->status, "%s", failure->message);
+    if (status == MR_OK) {
+        mr_failure_set(failure, why.status,
+                       "%s. The state of task %s was removed: run again, and it is rebuilt from "
+                       "its changelogs",
+                       why.message, task->name);
+    } else {
+        mr_failure_set(failure, why.status,
+                       "%s. Remove %s (%s) and run again: it is rebuilt from its changelogs",
+                       why.message, task->directory, err.message);
+    }
+}
+
+static mr_status task_step(mr_member *member, mr_now now, mr_member_activity *activity,
+                           mr_failure *failure) {
+    mr_task *task = task_of(member);
+    mr_status status = step(task, now, activity, failure);
+    if (status != MR_OK && mr_store_is_damaged(task->slot.store)) {
+        leave_damaged_store(task, failure);
+    }
+    return status;
 }
 
 static mr_status task_on_reply(mr_member *member, mr_log_request *request, mr_now now,

@@ -169,6 +169,8 @@ static bool may_end_so(crash_stage stage, mr_status status) {
         return status == MR_UNAVAILABLE;
     case CRASH_FAILED_READ: /* a partition that recovery cannot read is offline */
         return status == MR_UNAVAILABLE || status == MR_CORRUPT;
+    case CRASH_DAMAGED_STORE:
+        return status == MR_CORRUPT;
     case CRASH_ROT:
         return status == MR_CORRUPT || status == MR_INVALID; /* an unknown FORMAT */
     case CRASH_RUN:
@@ -194,6 +196,7 @@ static void judge_end(crash_stage stage, const char *what, const mr_sim_disk *si
 /* What is unflushed stays so: each crash decides anew what of it is lost. */
 static void drop_stopped(crash_stopped *out, mr_job_world *world) {
     mr_model_store *dead = out->model;
+    out->damaged = mr_model_store_has_damaged(dead);
     out->model = mr_model_store_clone(dead);
     mr_model_store_crash(dead, MR_MODEL_CRASH_LOSES_NONE);
     mr_job_world_drop(world);
@@ -293,8 +296,11 @@ static void stop_by_fault(const crash_image *image, uint64_t point, crash_stoppe
         mr_sim_disk_set_capacity(out->sim,
                                  mr_sim_disk_used_bytes(out->sim) + (point + 1) * FULL_STEP_BYTES);
     }
+    if (image->script->stage == CRASH_DAMAGED_STORE) {
+        mr_model_store_damage_at(out->model, point + 1);
+    }
     stop_run(image, out, counts, problem);
-    uint64_t fired = mr_sim_disk_faults_fired(out->sim) - before;
+    uint64_t fired = mr_sim_disk_faults_fired(out->sim) - before + out->damaged;
     counts->reached.of[REACH_FAULT] += fired;
     if (image->script->stage != CRASH_FULL) {
         out->ended = fired == 0; /* a run may also get over its fault */
@@ -431,7 +437,8 @@ static void go_on(const crash_image *image, mr_sim_disk *sim, mr_model_store *mo
         crash_check_history(moment, &log, problem);
         disk_log_deinit(&log);
     }
-    uint64_t bound = replay_bound(sim, model, "camp");
+    bool damaged = image->script->stage == CRASH_DAMAGED_STORE; /* and perhaps made anew */
+    uint64_t bound = damaged ? UINT64_MAX : replay_bound(sim, model, "camp");
     mr_job_world_end end = mr_job_world_run(world, STEPS_MAX);
     if (end != MR_JOB_DONE) {
         const mr_failure *failure = mr_job_world_failure(world);

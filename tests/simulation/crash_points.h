@@ -41,12 +41,14 @@ typedef struct crash_stopped {
     uint64_t point;
     uint64_t variants; /* and one more: a killed process */
     bool ended;        /* the script was over before the point */
+    bool damaged;      /* CRASH_DAMAGED_STORE: the store was read so often */
     bool judged;       /* nothing is left to crash: CRASH_ROT */
 } crash_stopped;
 
 /* `point`: the I/O operation at which the power goes. CRASH_FULL: how far the disk's capacity is
- * from the start image, in steps; CRASH_FAILED_...: which operation of the kind fails; CRASH_ROT:
- * which of the image's places has changed. */
+ * from the start image, in steps; CRASH_FAILED_...: which operation of the kind fails;
+ * CRASH_DAMAGED_STORE: which read finds the damage; CRASH_ROT: which of the image's places has
+ * changed. */
 void crash_stop(const crash_image *image, uint64_t point, crash_stopped *out, crash_counts *counts,
                 mr_buf *problem);
 void crash_stopped_deinit(crash_stopped *stopped);

@@ -9,10 +9,11 @@ typedef enum crash_stage {
     CRASH_RUN,   /* the job runs from the start image to its end */
     CRASH_RESET, /* `reset` over the start image, then the job again */
     /* one fault of the disk, which the job may end at with a message; then again without */
-    CRASH_FULL,         /* the disk fills up */
-    CRASH_FAILED_SYNC,  /* a sync fails, and what it should have written is lost */
-    CRASH_FAILED_WRITE, /* a write fails */
-    CRASH_FAILED_READ,  /* a read fails */
+    CRASH_FULL,          /* the disk fills up */
+    CRASH_FAILED_SYNC,   /* a sync fails, and what it should have written is lost */
+    CRASH_FAILED_WRITE,  /* a write fails */
+    CRASH_FAILED_READ,   /* a read fails */
+    CRASH_DAMAGED_STORE, /* a store is damaged from one of its reads on, until it is made anew */
     /* a bit of the start image has changed, and all of it is read: `reset`, then the job */
     CRASH_ROT,
 } crash_stage;

@@ -37,6 +37,7 @@ typedef struct model_directory {
     bool exists;
     uint64_t life; /* a store of an earlier life is dead */
     bool is_open;
+    bool damaged;
     model_family **families;
     size_t families_count;
 } model_directory;
@@ -45,6 +46,8 @@ struct mr_model_store {
     mr_prng prng;
     uint32_t stalls_percent;
     mr_model_mains mains;
+    uint64_t damage_at; /* reads until then; 0: none */
+    bool damage_done;
     model_directory **directories;
     size_t directories_count;
     mr_model_counters counters;
@@ -198,6 +201,17 @@ static model_family *family_of(const model_handle *handle, mr_family family) {
     return handle->families[family];
 }
 
+static mr_status enter_read(const model_handle *handle, mr_err *err) {
+    mr_model_store *model = handle->model;
+    mr_status status = alive(handle, err);
+    if (status == MR_OK && model->damage_at > 0 && --model->damage_at == 0) {
+        handle->directory->damaged = model->damage_done = true;
+    }
+    return status == MR_OK && handle->directory->damaged
+               ? mr_err_set(err, MR_CORRUPT, "the model is damaged")
+               : status;
+}
+
 static mr_model_power draw(const mr_model_store *model) {
     return model->mains.draw != NULL ? model->mains.draw(model->mains.arg) : MR_MODEL_POWER_ON;
 }
@@ -222,7 +236,7 @@ static mr_status enter(const model_handle *handle, mr_model_power *power, mr_err
 static mr_status model_get(mr_store *store, mr_family family, mr_bytes key, mr_buf *value,
                            mr_err *err) {
     const model_handle *handle = (const model_handle *)store;
-    mr_status status = alive(handle, err);
+    mr_status status = enter_read(handle, err);
     if (status != MR_OK) {
         return status;
     }
@@ -296,7 +310,7 @@ static mr_store_scan *model_scan_open(mr_store *store, mr_family family, mr_byte
 }
 
 static mr_status model_scan_next(mr_store_scan *scan, mr_bytes *key, mr_bytes *value, mr_err *err) {
-    mr_status status = alive(scan->handle, err);
+    mr_status status = enter_read(scan->handle, err);
     if (status != MR_OK) {
         return status;
     }
@@ -484,6 +498,7 @@ static void directory_clear(model_directory *directory) {
     directory->families = NULL;
     directory->families_count = 0;
     directory->exists = false;
+    directory->damaged = false;
 }
 
 static mr_status model_destroy(void *self, const char *name, mr_err *err) {
@@ -532,6 +547,7 @@ mr_model_store *mr_model_store_clone(const mr_model_store *model) {
         const model_directory *from = model->directories[i];
         model_directory *to = directory_add(clone, from->name);
         to->exists = from->exists;
+        to->damaged = from->damaged;
         for (size_t k = 0; k < from->families_count; k++) {
             model_family *family = family_find_or_add(to, from->families[k]->name);
             family_copy(family, from->families[k]);
@@ -577,6 +593,15 @@ void mr_model_store_reseed(mr_model_store *model, uint64_t seed) {
 
 void mr_model_store_set_mains(mr_model_store *model, mr_model_mains mains) {
     model->mains = mains;
+}
+
+void mr_model_store_damage_at(mr_model_store *model, uint64_t read) {
+    model->damage_at = read;
+    model->damage_done = false;
+}
+
+bool mr_model_store_has_damaged(const mr_model_store *model) {
+    return model->damage_done;
 }
 
 void mr_model_store_set_stalls(mr_model_store *model, uint32_t percent) {

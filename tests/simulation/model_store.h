@@ -46,6 +46,11 @@ void mr_model_store_reseed(mr_model_store *model, uint64_t seed);
 /* That many of a hundred writes and flushes are answered MR_AGAIN. */
 void mr_model_store_set_stalls(mr_model_store *model, uint32_t percent);
 
+/* The n-th read of a row from now on (1 is the next) finds its store damaged, as all later ones of
+ * that directory do until it is destroyed. Positions and the last key are still read. */
+void mr_model_store_damage_at(mr_model_store *model, uint64_t read);
+bool mr_model_store_has_damaged(const mr_model_store *model); /* so far */
+
 /* For checkers: the rows as they are, in order of directory (by first use), family and key. */
 typedef void (*mr_model_visit)(void *self, const char *directory, const char *family, mr_bytes key,
                                mr_bytes value);

@@ -414,6 +414,7 @@ static void a_changed_byte_is_corruption(void **state) {
         mr_buf value = {0};
         status = mr_store_get(store, 1, mr_bytes_text("a"), &value, &err);
         mr_buf_deinit(&value);
+        assert_true(mr_store_is_damaged(store));
         mr_store_close(store);
     }
     assert_int_equal(status, MR_CORRUPT);
