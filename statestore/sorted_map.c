@@ -165,3 +165,24 @@ size_t mr_sorted_map_count(const mr_sorted_map *map) {
 size_t mr_sorted_map_bytes(const mr_sorted_map *map) {
     return map->bytes;
 }
+
+void mr_sorted_scan_open(mr_sorted_scan *scan, const mr_sorted_map *map, mr_bytes from,
+                         mr_bytes until) {
+    *scan = (mr_sorted_scan){.next = mr_sorted_map_seek(map, from),
+                             .bounded = !mr_bytes_is_null(until)};
+    mr_buf_put_bytes(&scan->until, until);
+}
+
+const mr_sorted_row *mr_sorted_scan_next(mr_sorted_scan *scan) {
+    const mr_sorted_row *row = scan->next;
+    if (row == NULL ||
+        (scan->bounded && mr_bytes_compare(row->key, mr_buf_view(&scan->until)) >= 0)) {
+        return NULL;
+    }
+    scan->next = mr_sorted_map_next(row);
+    return row;
+}
+
+void mr_sorted_scan_close(mr_sorted_scan *scan) {
+    mr_buf_deinit(&scan->until);
+}

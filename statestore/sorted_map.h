@@ -26,3 +26,14 @@ const mr_sorted_row *mr_sorted_map_next(const mr_sorted_row *row);
 const mr_sorted_row *mr_sorted_map_last(const mr_sorted_map *map);
 size_t mr_sorted_map_count(const mr_sorted_map *map);
 size_t mr_sorted_map_bytes(const mr_sorted_map *map); /* of keys and values, with their nodes */
+
+/* Rows with from <= key < until in key order (null: unbounded). Valid until the map is changed. */
+typedef struct mr_sorted_scan {
+    const mr_sorted_row *next;
+    mr_buf until;
+    bool bounded;
+} mr_sorted_scan;
+void mr_sorted_scan_open(mr_sorted_scan *scan, const mr_sorted_map *map, mr_bytes from,
+                         mr_bytes until);
+const mr_sorted_row *mr_sorted_scan_next(mr_sorted_scan *scan); /* NULL: the end */
+void mr_sorted_scan_close(mr_sorted_scan *scan);

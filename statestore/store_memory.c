@@ -17,9 +17,7 @@ typedef struct memory_store {
 } memory_store;
 
 struct mr_store_scan {
-    const mr_sorted_row *next;
-    mr_buf until;
-    bool bounded;
+    mr_sorted_scan rows;
 };
 
 static memory_family *family_of(mr_store *store, mr_family family) {
@@ -62,28 +60,24 @@ static mr_status memory_write(mr_store *store, const mr_store_batch *batch, mr_e
 static mr_store_scan *memory_scan_open(mr_store *store, mr_family family, mr_bytes from,
                                        mr_bytes until) {
     mr_store_scan *scan = mr_alloc(sizeof *scan);
-    scan->next = mr_sorted_map_seek(family_of(store, family)->rows, from);
-    scan->bounded = !mr_bytes_is_null(until);
-    mr_buf_put(&scan->until, until.data, until.len);
+    mr_sorted_scan_open(&scan->rows, family_of(store, family)->rows, from, until);
     return scan;
 }
 
 static mr_status memory_scan_next(mr_store_scan *scan, mr_bytes *key, mr_bytes *value,
                                   mr_err *err) {
     (void)err;
-    const mr_sorted_row *row = scan->next;
-    if (row == NULL ||
-        (scan->bounded && mr_bytes_compare(row->key, mr_buf_view(&scan->until)) >= 0)) {
+    const mr_sorted_row *row = mr_sorted_scan_next(&scan->rows);
+    if (row == NULL) {
         return MR_NOT_FOUND;
     }
     *key = row->key;
     *value = row->value;
-    scan->next = mr_sorted_map_next(row);
     return MR_OK;
 }
 
 static void memory_scan_close(mr_store_scan *scan) {
-    mr_buf_deinit(&scan->until);
+    mr_sorted_scan_close(&scan->rows);
     mr_free(scan);
 }
 

@@ -2,18 +2,23 @@
 
 #include "runtime/base/prng.h"
 
-/* Records through the log and out again: everything in order. */
-#define PASS_JOB(PARTITIONS, SINK)                                                                 \
+/* One file of lines {"k", "g", "t", "n"}, read into `events` by k. */
+#define STREAM_EVENTS(PARTITIONS)                                                                  \
     "job: camp\n"                                                                                  \
     "streams:\n"                                                                                   \
     "  events: {topic: events, key: string, value: json, time: {from: value.t, idle: 1h},\n"       \
-    "           create: {partitions: " PARTITIONS "}}\n"                                           \
-    "  out: {topic: out, key: string, value: json, create: {partitions: " PARTITIONS "}}\n"        \
+    "           create: {partitions: " PARTITIONS "}}\n"
+#define SOURCE                                                                                     \
     "sources:\n"                                                                                   \
     "  in_file:\n"                                                                                 \
     "    file: {path: in.jsonl, format: json}\n"                                                   \
     "    steps: [{rekey: value.k}]\n"                                                              \
-    "    to: events\n"                                                                             \
+    "    to: events\n"
+
+/* Records through the log and out again: everything in order. */
+#define PASS_JOB(PARTITIONS, SINK)                                                                 \
+    STREAM_EVENTS(PARTITIONS)                                                                      \
+    "  out: {topic: out, key: string, value: json, create: {partitions: " PARTITIONS "}}\n" SOURCE \
     "pipelines:\n"                                                                                 \
     "  pass: {from: events, steps: [{filter: value.n % 5 ~= 0}], to: out}\n"                       \
     "sinks:\n"                                                                                     \
@@ -23,81 +28,46 @@
 static const char pass_job[] = PASS_JOB("2", "dir: outs, rotate: {records: 3}");
 static const char pass_one_job[] = PASS_JOB("1", "path: outs/all.jsonl");
 
-/* Windows behind a repartition with two senders, late records, state. */
-static const char windows_job[] =
-    "job: camp\n"
-    "streams:\n"
-    "  events: {topic: events, key: string, value: json, time: {from: value.t, idle: 1h},\n"
-    "           create: {partitions: 2}}\n"
-    "  out: {topic: out, key: string, value: json}\n"
-    "  late: {topic: late, key: string, value: json}\n"
-    "  totals_out: {topic: totals, key: string, value: json, create: {partitions: 2}}\n"
-    "sources:\n"
-    "  in_file:\n"
-    "    file: {path: in.jsonl, format: json}\n"
-    "    steps: [{rekey: value.k}]\n"
-    "    to: events\n"
-    "pipelines:\n"
-    "  windows:\n"
-    "    from: events\n"
-    "    steps:\n"
-    "      - rekey: value.g\n"
-    "      - aggregate:\n"
-    "          window: {tumbling: 10ms, grace: 5ms, late: late, emit: final}\n"
-    "          store: w\n"
-    "          fields: {g: key, start: window.start, n: count(), s: sum(value.n)}\n"
-    "    to: out\n"
-    "  totals:\n"
-    "    from: events\n"
-    "    steps:\n"
-    "      - aggregate: {store: t, fields: {n: count(), s: sum(value.n)}}\n"
-    "    to: totals_out\n"
-    "sinks:\n"
-    "  out_sink: {from: out, file: {dir: outs, format: json, rotate: {records: 3}}}\n"
-    "  late_sink: {from: late, file: {path: late.jsonl, format: json}}\n";
+/* Windows behind a repartition with two senders, late records, state; and what MORE_STREAMS and
+ * MORE_PIPELINES add. */
+#define WINDOWS_JOB(MORE_STREAMS, MORE_PIPELINES, ROTATE)                                          \
+    STREAM_EVENTS("2")                                                                             \
+    "  out: {topic: out, key: string, value: json}\n"                                              \
+    "  late: {topic: late, key: string, value: json}\n"                                            \
+    "  totals_out: {topic: totals, key: string, value: json, create: {partitions: "                \
+    "2}}\n" MORE_STREAMS SOURCE "pipelines:\n"                                                     \
+    "  windows:\n"                                                                                 \
+    "    from: events\n"                                                                           \
+    "    steps:\n"                                                                                 \
+    "      - rekey: value.g\n"                                                                     \
+    "      - aggregate:\n"                                                                         \
+    "          window: {tumbling: 10ms, grace: 5ms, late: late, emit: final}\n"                    \
+    "          store: w\n"                                                                         \
+    "          fields: {g: key, start: window.start, n: count(), s: sum(value.n)}\n"               \
+    "    to: out\n" MORE_PIPELINES "  totals:\n"                                                   \
+    "    from: events\n"                                                                           \
+    "    steps:\n"                                                                                 \
+    "      - aggregate: {store: t, fields: {n: count(), s: sum(value.n)}}\n"                       \
+    "    to: totals_out\n"                                                                         \
+    "sinks:\n"                                                                                     \
+    "  out_sink: {from: out, file: {dir: outs, format: json, rotate: {records: " ROTATE "}}}\n"    \
+    "  late_sink: {from: late, file: {path: late.jsonl, format: json}}\n"
+
+static const char windows_job[] = WINDOWS_JOB("", "", "3");
 
 /* Windows of windows, the second behind a repartition of the first one's results; many keys. */
 static const char levels_job[] =
-    "job: camp\n"
-    "streams:\n"
-    "  events: {topic: events, key: string, value: json, time: {from: value.t, idle: 1h},\n"
-    "           create: {partitions: 2}}\n"
-    "  out: {topic: out, key: string, value: json}\n"
-    "  late: {topic: late, key: string, value: json}\n"
-    "  second_out: {topic: second, key: string, value: json}\n"
-    "  totals_out: {topic: totals, key: string, value: json, create: {partitions: 2}}\n"
-    "sources:\n"
-    "  in_file:\n"
-    "    file: {path: in.jsonl, format: json}\n"
-    "    steps: [{rekey: value.k}]\n"
-    "    to: events\n"
-    "pipelines:\n"
-    "  windows:\n"
-    "    from: events\n"
-    "    steps:\n"
-    "      - rekey: value.g\n"
-    "      - aggregate:\n"
-    "          window: {tumbling: 10ms, grace: 5ms, late: late, emit: final}\n"
-    "          store: w\n"
-    "          fields: {g: key, start: window.start, n: count(), s: sum(value.n)}\n"
-    "    to: out\n"
-    "  second:\n"
-    "    from: windows\n"
-    "    steps:\n"
-    "      - rekey: tostring(value.n)\n"
-    "      - aggregate:\n"
-    "          window: {tumbling: 10ms, grace: 0s, late: drop, emit: final}\n"
-    "          store: v\n"
-    "          fields: {n: key, start: window.start, c: count(), s: sum(value.s)}\n"
-    "    to: second_out\n"
-    "  totals:\n"
-    "    from: events\n"
-    "    steps:\n"
-    "      - aggregate: {store: t, fields: {n: count(), s: sum(value.n)}}\n"
-    "    to: totals_out\n"
-    "sinks:\n"
-    "  out_sink: {from: out, file: {dir: outs, format: json, rotate: {records: 30}}}\n"
-    "  late_sink: {from: late, file: {path: late.jsonl, format: json}}\n";
+    WINDOWS_JOB("  second_out: {topic: second, key: string, value: json}\n",
+                "  second:\n"
+                "    from: windows\n"
+                "    steps:\n"
+                "      - rekey: tostring(value.n)\n"
+                "      - aggregate:\n"
+                "          window: {tumbling: 10ms, grace: 0s, late: drop, emit: final}\n"
+                "          store: v\n"
+                "          fields: {n: key, start: window.start, c: count(), s: sum(value.s)}\n"
+                "    to: second_out\n",
+                "30");
 
 #define BASE                                                                                       \
     .seed = 7, .until = MR_RUN_UNTIL_END, .job_file = "camp.yaml", .commit_interval_ms = 1,        \

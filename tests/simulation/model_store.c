@@ -64,9 +64,7 @@ typedef struct model_handle {
 
 struct mr_store_scan {
     model_handle *handle;
-    const mr_sorted_row *next;
-    mr_buf until;
-    bool bounded;
+    mr_sorted_scan rows; /* none of a dead handle */
 };
 
 /* ---- families ---- */
@@ -301,10 +299,8 @@ static mr_store_scan *model_scan_open(mr_store *store, mr_family family, mr_byte
     model_handle *handle = (model_handle *)store;
     mr_store_scan *scan = mr_alloc(sizeof *scan);
     scan->handle = handle;
-    scan->bounded = !mr_bytes_is_null(until);
-    mr_buf_put_bytes(&scan->until, until);
     if (alive(handle, NULL) == MR_OK) {
-        scan->next = mr_sorted_map_seek(family_of(handle, family)->current.rows, from);
+        mr_sorted_scan_open(&scan->rows, family_of(handle, family)->current.rows, from, until);
     }
     return scan;
 }
@@ -314,19 +310,17 @@ static mr_status model_scan_next(mr_store_scan *scan, mr_bytes *key, mr_bytes *v
     if (status != MR_OK) {
         return status;
     }
-    const mr_sorted_row *row = scan->next;
-    if (row == NULL ||
-        (scan->bounded && mr_bytes_compare(row->key, mr_buf_view(&scan->until)) >= 0)) {
+    const mr_sorted_row *row = mr_sorted_scan_next(&scan->rows);
+    if (row == NULL) {
         return MR_NOT_FOUND;
     }
     *key = row->key;
     *value = row->value;
-    scan->next = mr_sorted_map_next(row);
     return MR_OK;
 }
 
 static void model_scan_close(mr_store_scan *scan) {
-    mr_buf_deinit(&scan->until);
+    mr_sorted_scan_close(&scan->rows);
     mr_free(scan);
 }
 

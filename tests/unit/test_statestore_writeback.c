@@ -57,6 +57,32 @@ static void bench_close(bench *b) {
     }
 }
 
+/* ---- each test has a table of its own: *state ---- */
+
+static int set_up(void **state, mr_writeback_kind kind) {
+    bench *b = malloc(sizeof *b);
+    bench_open(b, kind);
+    *state = b;
+    return 0;
+}
+
+static int set_up_rows(void **state) {
+    return set_up(state, MR_WRITEBACK_KEY_VALUE);
+}
+
+static int set_up_windows(void **state) {
+    return set_up(state, MR_WRITEBACK_WINDOW);
+}
+
+static int tear_down(void **state) {
+    bench_close(*state);
+    free(*state);
+    return 0;
+}
+
+#define WITH_ROWS(test) cmocka_unit_test_setup_teardown(test, set_up_rows, tear_down)
+#define WITH_WINDOWS(test) cmocka_unit_test_setup_teardown(test, set_up_windows, tear_down)
+
 /* "10/a" is the row of start 10 and key a, "a" that of a key-value table. Good for four calls. */
 static mr_bytes key_of(bench *b, const char *name) {
     mr_buf *out = &b->key[b->keys++ % 4];
@@ -204,230 +230,194 @@ static mr_writeback_counters counters(bench *b) {
 /* ---- images ---- */
 
 static void an_abort_brings_the_committed_rows_back(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
-    put(&b, "a", "1");
-    put(&b, "b", "1");
-    assert_string_equal(seal(&b), "a=1 b=1");
-    commit(&b);
-    put(&b, "a", "2");
-    erase(&b, "b");
-    put(&b, "c", "2");
-    assert_string_equal(seal(&b), "a=2 b- c=2");
-    edit(&b, "a", "3");
-    assert_string_equal(scan_all(&b), "a=23 c=2");
-    mr_writeback_abort(b.table);
-    assert_string_equal(scan_all(&b), "a=1 b=1");
-    assert_int_equal(mr_writeback_uncommitted_bytes(b.table), 0);
-    assert_false(mr_writeback_dirty(b.table));
-    assert_int_equal(counters(&b).rows_live_in_memory, 2);
-    bench_close(&b);
+    bench *b = *state;
+    put(b, "a", "1");
+    put(b, "b", "1");
+    assert_string_equal(seal(b), "a=1 b=1");
+    commit(b);
+    put(b, "a", "2");
+    erase(b, "b");
+    put(b, "c", "2");
+    assert_string_equal(seal(b), "a=2 b- c=2");
+    edit(b, "a", "3");
+    assert_string_equal(scan_all(b), "a=23 c=2");
+    mr_writeback_abort(b->table);
+    assert_string_equal(scan_all(b), "a=1 b=1");
+    assert_int_equal(mr_writeback_uncommitted_bytes(b->table), 0);
+    assert_false(mr_writeback_dirty(b->table));
+    assert_int_equal(counters(b).rows_live_in_memory, 2);
 }
 
 static void writing_goes_on_while_a_transaction_is_sealed(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
-    edit(&b, "a", "x");
-    seal(&b);
-    edit(&b, "a", "y");
-    assert_true(mr_writeback_dirty(b.table));
-    commit(&b);
-    assert_string_equal(get(&b, "a"), "xy");
-    assert_string_equal(seal(&b), "a=xy");
-    mr_writeback_abort(b.table);
-    assert_string_equal(get(&b, "a"), "x");
-    bench_close(&b);
+    bench *b = *state;
+    edit(b, "a", "x");
+    seal(b);
+    edit(b, "a", "y");
+    assert_true(mr_writeback_dirty(b->table));
+    commit(b);
+    assert_string_equal(get(b, "a"), "xy");
+    assert_string_equal(seal(b), "a=xy");
+    mr_writeback_abort(b->table);
+    assert_string_equal(get(b, "a"), "x");
 }
 
 static void a_row_touched_often_is_one_change(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
+    bench *b = *state;
     for (int i = 0; i < 1000; i++) {
-        edit(&b, "a", "+");
+        edit(b, "a", "+");
     }
-    assert_int_equal(mr_writeback_uncommitted_bytes(b.table), 1001);
-    seal_and_commit(&b);
-    assert_int_equal(b.offset, 0);
-    assert_int_equal(strlen(get(&b, "a")), 1000);
-    assert_int_equal(mr_writeback_unspilled_bytes(b.table), 1001);
-    assert_int_equal(mr_writeback_uncommitted_bytes(b.table), 0);
-    bench_close(&b);
+    assert_int_equal(mr_writeback_uncommitted_bytes(b->table), 1001);
+    seal_and_commit(b);
+    assert_int_equal(b->offset, 0);
+    assert_int_equal(strlen(get(b, "a")), 1000);
+    assert_int_equal(mr_writeback_unspilled_bytes(b->table), 1001);
+    assert_int_equal(mr_writeback_uncommitted_bytes(b->table), 0);
 }
 
 static void empty_keys_and_values_are_rows(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
-    put(&b, "", "");
-    assert_string_equal(get(&b, ""), "");
-    seal_and_commit(&b);
-    spill(&b);
-    assert_int_equal(counters(&b).rows_live_in_memory, 0);
-    assert_string_equal(get(&b, ""), "");
-    assert_string_equal(scan_all(&b), "=");
-    erase(&b, "");
-    assert_string_equal(get(&b, ""), "-");
-    assert_string_equal(seal(&b), "-");
-    bench_close(&b);
+    bench *b = *state;
+    put(b, "", "");
+    assert_string_equal(get(b, ""), "");
+    seal_and_commit(b);
+    spill(b);
+    assert_int_equal(counters(b).rows_live_in_memory, 0);
+    assert_string_equal(get(b, ""), "");
+    assert_string_equal(scan_all(b), "=");
+    erase(b, "");
+    assert_string_equal(get(b, ""), "-");
+    assert_string_equal(seal(b), "-");
 }
 
 static void a_row_born_and_dead_in_memory_reaches_neither_changelog_nor_store(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
-    put(&b, "a", "1");
-    erase(&b, "a");
-    assert_string_equal(seal(&b), "");
-    commit(&b);
-    put(&b, "b", "1");
-    seal_and_commit(&b);
-    erase(&b, "b");
-    assert_string_equal(seal(&b), "b-");
-    commit(&b);
-    assert_int_equal(counters(&b).rows_live_in_memory, 0);
-    spill(&b);
-    assert_int_equal(counters(&b).rows_spilled, 0);
-    assert_string_equal(stored(&b), "");
-    bench_close(&b);
+    bench *b = *state;
+    put(b, "a", "1");
+    erase(b, "a");
+    assert_string_equal(seal(b), "");
+    commit(b);
+    put(b, "b", "1");
+    seal_and_commit(b);
+    erase(b, "b");
+    assert_string_equal(seal(b), "b-");
+    commit(b);
+    assert_int_equal(counters(b).rows_live_in_memory, 0);
+    spill(b);
+    assert_int_equal(counters(b).rows_spilled, 0);
+    assert_string_equal(stored(b), "");
 }
 
 /* ---- spill ---- */
 
 static void a_spill_writes_committed_images_only(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
-    put(&b, "a", "1");
-    put(&b, "b", "1");
-    seal_and_commit(&b);
-    assert_null(b.slot.store); /* not opened before a spill needs it */
-    put(&b, "a", "2");
-    put(&b, "c", "2");
-    seal(&b);
-    put(&b, "a", "3");
-    spill(&b);
-    assert_string_equal(stored(&b), "a=1 b=1");
-    assert_string_equal(scan_all(&b), "a=3 b=1 c=2");
-    mr_writeback_abort(b.table);
-    assert_string_equal(scan_all(&b), "a=1 b=1");
-    bench_close(&b);
+    bench *b = *state;
+    put(b, "a", "1");
+    put(b, "b", "1");
+    seal_and_commit(b);
+    assert_null(b->slot.store); /* not opened before a spill needs it */
+    put(b, "a", "2");
+    put(b, "c", "2");
+    seal(b);
+    put(b, "a", "3");
+    spill(b);
+    assert_string_equal(stored(b), "a=1 b=1");
+    assert_string_equal(scan_all(b), "a=3 b=1 c=2");
+    mr_writeback_abort(b->table);
+    assert_string_equal(scan_all(b), "a=1 b=1");
 }
 
 static void a_delete_masks_the_stored_row_until_it_is_spilled_too(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
-    put(&b, "a", "1");
-    put(&b, "b", "1");
-    seal_and_commit(&b);
-    spill(&b);
-    wait_flushed(&b, b.offset);
-    erase(&b, "a");
-    assert_string_equal(scan_all(&b), "b=1");
-    assert_string_equal(seal(&b), "a-");
-    commit(&b);
-    assert_string_equal(stored(&b), "a=1 b=1");
-    assert_string_equal(scan_all(&b), "b=1");
-    spill(&b);
-    assert_string_equal(stored(&b), "b=1");
-    assert_int_equal(counters(&b).rows_live_in_memory, 0);
-    bench_close(&b);
+    bench *b = *state;
+    put(b, "a", "1");
+    put(b, "b", "1");
+    seal_and_commit(b);
+    spill(b);
+    wait_flushed(b, b->offset);
+    erase(b, "a");
+    assert_string_equal(scan_all(b), "b=1");
+    assert_string_equal(seal(b), "a-");
+    commit(b);
+    assert_string_equal(stored(b), "a=1 b=1");
+    assert_string_equal(scan_all(b), "b=1");
+    spill(b);
+    assert_string_equal(stored(b), "b=1");
+    assert_int_equal(counters(b).rows_live_in_memory, 0);
 }
 
 static void the_position_comes_with_the_last_chunk(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
+    bench *b = *state;
     const char *const keys[] = {"e", "c", "a", "d", "b"};
     for (size_t i = 0; i < 5; i++) {
-        put(&b, keys[i], "1");
+        put(b, keys[i], "1");
     }
-    seal_and_commit(&b);
+    seal_and_commit(b);
     mr_changelog_position position;
-    assert_int_equal(spill_step(&b, 2), MR_AGAIN);
-    assert_true(mr_writeback_spilling(b.table));
-    assert_string_equal(stored(&b), "a=1 b=1");
-    put(&b, "d", "2"); /* committed meanwhile: its newest image goes along */
-    put(&b, "a", "2"); /* written already: for the next spill */
-    seal_and_commit(&b);
-    assert_int_equal(spill_step(&b, 2), MR_AGAIN);
-    assert_string_equal(stored(&b), "a=1 b=1 c=1 d=2");
-    assert_int_equal(mr_model_store_position(b.model, DIRECTORY, "rows", &position), MR_NOT_FOUND);
-    assert_int_equal(spill_step(&b, 2), MR_OK);
-    assert_false(mr_writeback_spilling(b.table));
-    assert_int_equal(mr_model_store_position(b.model, DIRECTORY, "rows", &position), MR_OK);
+    assert_int_equal(spill_step(b, 2), MR_AGAIN);
+    assert_true(mr_writeback_spilling(b->table));
+    assert_string_equal(stored(b), "a=1 b=1");
+    put(b, "d", "2"); /* committed meanwhile: its newest image goes along */
+    put(b, "a", "2"); /* written already: for the next spill */
+    seal_and_commit(b);
+    assert_int_equal(spill_step(b, 2), MR_AGAIN);
+    assert_string_equal(stored(b), "a=1 b=1 c=1 d=2");
+    assert_int_equal(mr_model_store_position(b->model, DIRECTORY, "rows", &position), MR_NOT_FOUND);
+    assert_int_equal(spill_step(b, 2), MR_OK);
+    assert_false(mr_writeback_spilling(b->table));
+    assert_int_equal(mr_model_store_position(b->model, DIRECTORY, "rows", &position), MR_OK);
     assert_int_equal(position.offset, 4); /* as it was when the spill began */
     assert_memory_equal(position.topic_id, topic_id, 16);
-    assert_string_equal(scan_all(&b), "a=2 b=1 c=1 d=2 e=1");
-    bench_close(&b);
+    assert_string_equal(scan_all(b), "a=2 b=1 c=1 d=2 e=1");
 }
 
 static void a_spill_without_rows_moves_the_position(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_WINDOW);
-    put(&b, "10/a", "1");
-    seal_and_commit(&b);
-    mr_writeback_set_horizon(b.table, key_of(&b, "10/a"));
-    assert_true(mr_writeback_dirty(b.table));
-    seal_and_commit(&b);
-    assert_int_equal(counters(&b).rows_live_in_memory, 0);
-    spill(&b);
-    wait_flushed(&b, 0);
-    assert_int_equal(counters(&b).rows_spilled, 0);
-    assert_int_equal(mr_writeback_unspilled_bytes(b.table), 0);
-    bench_close(&b);
+    bench *b = *state;
+    put(b, "10/a", "1");
+    seal_and_commit(b);
+    mr_writeback_set_horizon(b->table, key_of(b, "10/a"));
+    assert_true(mr_writeback_dirty(b->table));
+    seal_and_commit(b);
+    assert_int_equal(counters(b).rows_live_in_memory, 0);
+    spill(b);
+    wait_flushed(b, 0);
+    assert_int_equal(counters(b).rows_spilled, 0);
+    assert_int_equal(mr_writeback_unspilled_bytes(b->table), 0);
 }
 
 static void unspilled_bytes_fall_when_the_flush_is_done(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
-    put(&b, "a", "123");
-    seal_and_commit(&b);
-    assert_int_equal(mr_writeback_unspilled_bytes(b.table), 4);
-    spill(&b);
-    put(&b, "b", "1");
-    seal_and_commit(&b);
-    wait_flushed(&b, 0);
-    assert_int_equal(mr_writeback_unspilled_bytes(b.table), 2);
-    bench_close(&b);
+    bench *b = *state;
+    put(b, "a", "123");
+    seal_and_commit(b);
+    assert_int_equal(mr_writeback_unspilled_bytes(b->table), 4);
+    spill(b);
+    put(b, "b", "1");
+    seal_and_commit(b);
+    wait_flushed(b, 0);
+    assert_int_equal(mr_writeback_unspilled_bytes(b->table), 2);
 }
 
 static void asking_for_a_spill_again_hears_of_the_flush(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
-    put(&b, "a", "123");
-    seal_and_commit(&b);
-    spill(&b);
-    for (int i = 0; mr_writeback_unspilled_bytes(b.table) > 0; i++) {
+    bench *b = *state;
+    put(b, "a", "123");
+    seal_and_commit(b);
+    spill(b);
+    for (int i = 0; mr_writeback_unspilled_bytes(b->table) > 0; i++) {
         assert_true(i < 1000);
-        assert_int_equal(spill_step(&b, 1), MR_OK); /* nothing new: no second spill */
+        assert_int_equal(spill_step(b, 1), MR_OK); /* nothing new: no second spill */
     }
-    assert_int_equal(counters(&b).spills, 1);
-    bench_close(&b);
+    assert_int_equal(counters(b).spills, 1);
 }
 
 static void a_stalled_store_is_told_and_loses_nothing(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
-    put(&b, "a", "1");
-    put(&b, "b", "1");
-    seal_and_commit(&b);
-    mr_model_store_set_stalls(b.model, 99);
+    bench *b = *state;
+    put(b, "a", "1");
+    put(b, "b", "1");
+    seal_and_commit(b);
+    mr_model_store_set_stalls(b->model, 99);
     bool stalled = false;
     while (!stalled) {
-        assert_int_equal(mr_writeback_spill_step(b.table, 1, &stalled, NULL), MR_AGAIN);
+        assert_int_equal(mr_writeback_spill_step(b->table, 1, &stalled, NULL), MR_AGAIN);
     }
-    mr_model_store_set_stalls(b.model, 0);
-    spill(&b);
-    assert_string_equal(stored(&b), "a=1 b=1");
-    bench_close(&b);
+    mr_model_store_set_stalls(b->model, 0);
+    spill(b);
+    assert_string_equal(stored(b), "a=1 b=1");
 }
 
 static void a_memory_store_counts_what_was_written_as_spilled(void **state) {
@@ -448,42 +438,36 @@ static void a_memory_store_counts_what_was_written_as_spilled(void **state) {
 }
 
 static void memory_is_given_back_by_a_spill(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
+    bench *b = *state;
     char key[32];
     static char value[1000];
     memset(value, 'x', sizeof value - 1);
     for (int i = 0; i < 20000; i++) {
         snprintf(key, sizeof key, "key-%d", i);
-        put(&b, key, value);
+        put(b, key, value);
     }
-    seal_and_commit(&b);
-    uint64_t full = mr_writeback_memory_bytes(b.table);
+    seal_and_commit(b);
+    uint64_t full = mr_writeback_memory_bytes(b->table);
     assert_true(full > 20u << 20);
-    spill(&b);
-    assert_true(mr_writeback_memory_bytes(b.table) < full / 2);
-    assert_int_equal(counters(&b).rows_spilled, 20000);
-    assert_int_equal(counters(&b).rows_live_in_memory, 0);
-    bench_close(&b);
+    spill(b);
+    assert_true(mr_writeback_memory_bytes(b->table) < full / 2);
+    assert_int_equal(counters(b).rows_spilled, 20000);
+    assert_int_equal(counters(b).rows_live_in_memory, 0);
 }
 
 /* ---- windows ---- */
 
 static void windows_come_in_order_of_start_then_key(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_WINDOW);
-    put(&b, "20/a", "1");
-    put(&b, "10/b", "1");
-    put(&b, "-10/z", "1");
-    seal_and_commit(&b);
-    spill(&b);
-    put(&b, "10/a", "2");
-    put(&b, "20/b", "2");
-    assert_string_equal(scan_all(&b), "-10/z=1 10/a=2 10/b=1 20/a=1 20/b=2");
-    assert_string_equal(scan(&b, key_of(&b, "10/a"), key_of(&b, "20/b")), "10/b=1 20/a=1");
-    bench_close(&b);
+    bench *b = *state;
+    put(b, "20/a", "1");
+    put(b, "10/b", "1");
+    put(b, "-10/z", "1");
+    seal_and_commit(b);
+    spill(b);
+    put(b, "10/a", "2");
+    put(b, "20/b", "2");
+    assert_string_equal(scan_all(b), "-10/z=1 10/a=2 10/b=1 20/a=1 20/b=2");
+    assert_string_equal(scan(b, key_of(b, "10/a"), key_of(b, "20/b")), "10/b=1 20/a=1");
 }
 
 static int64_t first_start(bench *b) {
@@ -494,137 +478,120 @@ static int64_t first_start(bench *b) {
 }
 
 static void the_first_start_follows_every_change(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_WINDOW);
-    assert_int_equal(first_start(&b), -1);
-    put(&b, "20/a", "1");
-    assert_int_equal(first_start(&b), 20);
-    put(&b, "10/a", "1");
-    assert_int_equal(first_start(&b), 10);
-    seal_and_commit(&b);
-    spill(&b);
-    assert_int_equal(first_start(&b), 10);
-    erase(&b, "10/a");
-    assert_int_equal(first_start(&b), 20);
-    mr_writeback_abort(b.table);
-    assert_int_equal(first_start(&b), 10);
-    mr_writeback_set_horizon(b.table, key_of(&b, "10/a"));
-    assert_int_equal(first_start(&b), 20);
-    mr_writeback_set_horizon(b.table, key_of(&b, "20/a"));
-    assert_int_equal(first_start(&b), -1);
-    put(&b, "20/b", "1");
-    assert_int_equal(first_start(&b), 20);
-    bench_close(&b);
+    bench *b = *state;
+    assert_int_equal(first_start(b), -1);
+    put(b, "20/a", "1");
+    assert_int_equal(first_start(b), 20);
+    put(b, "10/a", "1");
+    assert_int_equal(first_start(b), 10);
+    seal_and_commit(b);
+    spill(b);
+    assert_int_equal(first_start(b), 10);
+    erase(b, "10/a");
+    assert_int_equal(first_start(b), 20);
+    mr_writeback_abort(b->table);
+    assert_int_equal(first_start(b), 10);
+    mr_writeback_set_horizon(b->table, key_of(b, "10/a"));
+    assert_int_equal(first_start(b), 20);
+    mr_writeback_set_horizon(b->table, key_of(b, "20/a"));
+    assert_int_equal(first_start(b), -1);
+    put(b, "20/b", "1");
+    assert_int_equal(first_start(b), 20);
 }
 
 static void expired_rows_go_without_a_tombstone_once_the_horizon_is_decided(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_WINDOW);
-    put(&b, "10/a", "1");
-    put(&b, "10/b", "1");
-    put(&b, "20/a", "1");
-    seal_and_commit(&b);
-    edit(&b, "10/a", "2");
-    mr_writeback_set_horizon(b.table, key_of(&b, "10/a"));
-    assert_string_equal(scan_all(&b), "10/b=1 20/a=1");
-    assert_string_equal(get(&b, "10/a"), "-");
-    assert_string_equal(seal(&b), ""); /* expired in its own transaction */
-    mr_writeback_abort(b.table);
-    assert_string_equal(scan_all(&b), "10/a=1 10/b=1 20/a=1");
-    mr_writeback_set_horizon(b.table, key_of(&b, "10/b"));
-    assert_string_equal(seal(&b), "");
-    commit(&b);
-    assert_string_equal(scan_all(&b), "20/a=1");
-    assert_int_equal(counters(&b).rows_live_in_memory, 1);
-    spill(&b);
-    assert_string_equal(stored(&b), "20/a=1");
-    bench_close(&b);
+    bench *b = *state;
+    put(b, "10/a", "1");
+    put(b, "10/b", "1");
+    put(b, "20/a", "1");
+    seal_and_commit(b);
+    edit(b, "10/a", "2");
+    mr_writeback_set_horizon(b->table, key_of(b, "10/a"));
+    assert_string_equal(scan_all(b), "10/b=1 20/a=1");
+    assert_string_equal(get(b, "10/a"), "-");
+    assert_string_equal(seal(b), ""); /* expired in its own transaction */
+    mr_writeback_abort(b->table);
+    assert_string_equal(scan_all(b), "10/a=1 10/b=1 20/a=1");
+    mr_writeback_set_horizon(b->table, key_of(b, "10/b"));
+    assert_string_equal(seal(b), "");
+    commit(b);
+    assert_string_equal(scan_all(b), "20/a=1");
+    assert_int_equal(counters(b).rows_live_in_memory, 1);
+    spill(b);
+    assert_string_equal(stored(b), "20/a=1");
 }
 
 static void a_row_that_expires_during_a_spill_is_left_out(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_WINDOW);
-    put(&b, "10/a", "1");
-    put(&b, "20/a", "1");
-    put(&b, "30/a", "1");
-    seal_and_commit(&b);
-    assert_int_equal(spill_step(&b, 1), MR_AGAIN);
-    mr_writeback_set_horizon(b.table, key_of(&b, "20/a"));
-    seal_and_commit(&b);
-    spill(&b);
-    assert_string_equal(stored(&b), "10/a=1 30/a=1");
-    assert_string_equal(scan_all(&b), "30/a=1");
-    bench_close(&b);
+    bench *b = *state;
+    put(b, "10/a", "1");
+    put(b, "20/a", "1");
+    put(b, "30/a", "1");
+    seal_and_commit(b);
+    assert_int_equal(spill_step(b, 1), MR_AGAIN);
+    mr_writeback_set_horizon(b->table, key_of(b, "20/a"));
+    seal_and_commit(b);
+    spill(b);
+    assert_string_equal(stored(b), "10/a=1 30/a=1");
+    assert_string_equal(scan_all(b), "30/a=1");
 }
 
 static void above_the_greatest_spilled_start_the_store_is_not_asked(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_WINDOW);
-    put(&b, "10/a", "1");
-    seal_and_commit(&b);
-    spill(&b);
-    assert_string_equal(get(&b, "20/a"), "-");
-    edit(&b, "20/a", "1");
-    assert_int_equal(counters(&b).store_gets, 0);
-    assert_string_equal(get(&b, "10/a"), "1");
-    assert_string_equal(get(&b, "10/b"), "-");
-    assert_int_equal(counters(&b).store_gets, 2);
-    mr_writeback_abort(b.table);
-    crash_and_restore(&b, MR_MODEL_CRASH_LOSES_NONE);
-    assert_string_equal(get(&b, "20/a"), "-");
-    assert_int_equal(counters(&b).store_gets, 0);
-    assert_string_equal(get(&b, "10/a"), "1");
-    bench_close(&b);
+    bench *b = *state;
+    put(b, "10/a", "1");
+    seal_and_commit(b);
+    spill(b);
+    assert_string_equal(get(b, "20/a"), "-");
+    edit(b, "20/a", "1");
+    assert_int_equal(counters(b).store_gets, 0);
+    assert_string_equal(get(b, "10/a"), "1");
+    assert_string_equal(get(b, "10/b"), "-");
+    assert_int_equal(counters(b).store_gets, 2);
+    mr_writeback_abort(b->table);
+    crash_and_restore(b, MR_MODEL_CRASH_LOSES_NONE);
+    assert_string_equal(get(b, "20/a"), "-");
+    assert_int_equal(counters(b).store_gets, 0);
+    assert_string_equal(get(b, "10/a"), "1");
 }
 
 /* ---- restore ---- */
 
 static void a_restore_begins_behind_the_flushed_position(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
-    put(&b, "a", "1");
-    put(&b, "b", "1");
-    seal_and_commit(&b);
-    spill(&b);
-    wait_flushed(&b, 1);
-    put(&b, "a", "2");
-    erase(&b, "b");
-    assert_string_equal(seal(&b), "a=2 b-");
-    commit(&b);
-    mr_model_store_crash(b.model, MR_MODEL_CRASH_LOSES_ALL);
-    mr_writeback_destroy(b.table);
-    mr_store_slot_close(&b.slot);
-    b.table =
-        mr_writeback_create(&(mr_writeback_config){.kind = b.kind, .slot = &b.slot, .family = 0});
+    bench *b = *state;
+    put(b, "a", "1");
+    put(b, "b", "1");
+    seal_and_commit(b);
+    spill(b);
+    wait_flushed(b, 1);
+    put(b, "a", "2");
+    erase(b, "b");
+    assert_string_equal(seal(b), "a=2 b-");
+    commit(b);
+    mr_model_store_crash(b->model, MR_MODEL_CRASH_LOSES_ALL);
+    mr_writeback_destroy(b->table);
+    mr_store_slot_close(&b->slot);
+    b->table =
+        mr_writeback_create(&(mr_writeback_config){.kind = b->kind, .slot = &b->slot, .family = 0});
     int64_t position = 0;
-    assert_int_equal(mr_writeback_restore_begin(b.table, topic_id, 4, &position, NULL), MR_OK);
+    assert_int_equal(mr_writeback_restore_begin(b->table, topic_id, 4, &position, NULL), MR_OK);
     assert_int_equal(position, 1);
-    assert_int_equal(mr_writeback_flushed_position(b.table), 1);
-    assert_int_equal(mr_writeback_restore(b.table, mr_bytes_text("a"), mr_bytes_text("2"), 2, NULL),
+    assert_int_equal(mr_writeback_flushed_position(b->table), 1);
+    assert_int_equal(
+        mr_writeback_restore(b->table, mr_bytes_text("a"), mr_bytes_text("2"), 2, NULL), MR_OK);
+    assert_int_equal(mr_writeback_restore(b->table, mr_bytes_text("b"), MR_BYTES_NULL, 3, NULL),
                      MR_OK);
-    assert_int_equal(mr_writeback_restore(b.table, mr_bytes_text("b"), MR_BYTES_NULL, 3, NULL),
-                     MR_OK);
-    assert_string_equal(scan_all(&b), "a=2");
-    assert_int_equal(counters(&b).rows_restored, 2);
-    assert_int_equal(mr_writeback_unspilled_bytes(b.table), 3);
-    spill(&b);
-    assert_string_equal(stored(&b), "a=2");
-    bench_close(&b);
+    assert_string_equal(scan_all(b), "a=2");
+    assert_int_equal(counters(b).rows_restored, 2);
+    assert_int_equal(mr_writeback_unspilled_bytes(b->table), 3);
+    spill(b);
+    assert_string_equal(stored(b), "a=2");
 }
 
 static void a_position_that_does_not_fit_the_changelog_is_corrupt(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_KEY_VALUE);
-    put(&b, "a", "1");
-    seal_and_commit(&b);
-    spill(&b);
-    mr_writeback_destroy(b.table);
+    bench *b = *state;
+    put(b, "a", "1");
+    seal_and_commit(b);
+    spill(b);
+    mr_writeback_destroy(b->table);
     const uint8_t other_topic[16] = {8};
     struct {
         const uint8_t *topic;
@@ -632,65 +599,61 @@ static void a_position_that_does_not_fit_the_changelog_is_corrupt(void **state) 
         mr_status status;
     } cases[] = {{other_topic, 1, MR_CORRUPT}, {topic_id, 0, MR_CORRUPT}, {topic_id, 1, MR_OK}};
     for (size_t i = 0; i < 3; i++) {
-        b.table = mr_writeback_create(
-            &(mr_writeback_config){.kind = b.kind, .slot = &b.slot, .family = 0});
+        b->table = mr_writeback_create(
+            &(mr_writeback_config){.kind = b->kind, .slot = &b->slot, .family = 0});
         int64_t position = 0;
         mr_err err = {0};
         assert_int_equal(
-            mr_writeback_restore_begin(b.table, cases[i].topic, cases[i].end, &position, &err),
+            mr_writeback_restore_begin(b->table, cases[i].topic, cases[i].end, &position, &err),
             cases[i].status);
         assert_int_equal(strlen(err.message) > 0, cases[i].status != MR_OK);
         if (i < 2) {
-            mr_writeback_destroy(b.table);
+            mr_writeback_destroy(b->table);
         }
     }
-    bench_close(&b);
 }
 
 static void a_restore_leaves_out_what_has_expired(void **state) {
-    (void)state;
-    bench b;
-    bench_open(&b, MR_WRITEBACK_WINDOW);
-    mr_writeback_restore_horizon(b.table, key_of(&b, "10/b"));
+    bench *b = *state;
+    mr_writeback_restore_horizon(b->table, key_of(b, "10/b"));
     const char *const keys[] = {"10/a", "10/b", "10/c", "20/a"};
     for (int64_t i = 0; i < 4; i++) {
         assert_int_equal(
-            mr_writeback_restore(b.table, key_of(&b, keys[i]), mr_bytes_text("1"), i, NULL), MR_OK);
+            mr_writeback_restore(b->table, key_of(b, keys[i]), mr_bytes_text("1"), i, NULL), MR_OK);
     }
-    assert_string_equal(scan_all(&b), "10/c=1 20/a=1");
-    assert_int_equal(counters(&b).rows_live_in_memory, 2);
-    assert_int_equal(counters(&b).rows_restored, 4);
-    assert_int_equal(first_start(&b), 10);
+    assert_string_equal(scan_all(b), "10/c=1 20/a=1");
+    assert_int_equal(counters(b).rows_live_in_memory, 2);
+    assert_int_equal(counters(b).rows_restored, 4);
+    assert_int_equal(first_start(b), 10);
     assert_int_equal(
-        mr_writeback_restore(b.table, mr_bytes_text("short"), mr_bytes_text("1"), 5, NULL),
+        mr_writeback_restore(b->table, mr_bytes_text("short"), mr_bytes_text("1"), 5, NULL),
         MR_CORRUPT);
-    bench_close(&b);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_abort_brings_the_committed_rows_back),
-        cmocka_unit_test(writing_goes_on_while_a_transaction_is_sealed),
-        cmocka_unit_test(a_row_touched_often_is_one_change),
-        cmocka_unit_test(empty_keys_and_values_are_rows),
-        cmocka_unit_test(a_row_born_and_dead_in_memory_reaches_neither_changelog_nor_store),
-        cmocka_unit_test(a_spill_writes_committed_images_only),
-        cmocka_unit_test(a_delete_masks_the_stored_row_until_it_is_spilled_too),
-        cmocka_unit_test(the_position_comes_with_the_last_chunk),
-        cmocka_unit_test(a_spill_without_rows_moves_the_position),
-        cmocka_unit_test(unspilled_bytes_fall_when_the_flush_is_done),
-        cmocka_unit_test(asking_for_a_spill_again_hears_of_the_flush),
-        cmocka_unit_test(a_stalled_store_is_told_and_loses_nothing),
+        WITH_ROWS(an_abort_brings_the_committed_rows_back),
+        WITH_ROWS(writing_goes_on_while_a_transaction_is_sealed),
+        WITH_ROWS(a_row_touched_often_is_one_change),
+        WITH_ROWS(empty_keys_and_values_are_rows),
+        WITH_ROWS(a_row_born_and_dead_in_memory_reaches_neither_changelog_nor_store),
+        WITH_ROWS(a_spill_writes_committed_images_only),
+        WITH_ROWS(a_delete_masks_the_stored_row_until_it_is_spilled_too),
+        WITH_ROWS(the_position_comes_with_the_last_chunk),
+        WITH_WINDOWS(a_spill_without_rows_moves_the_position),
+        WITH_ROWS(unspilled_bytes_fall_when_the_flush_is_done),
+        WITH_ROWS(asking_for_a_spill_again_hears_of_the_flush),
+        WITH_ROWS(a_stalled_store_is_told_and_loses_nothing),
         cmocka_unit_test(a_memory_store_counts_what_was_written_as_spilled),
-        cmocka_unit_test(memory_is_given_back_by_a_spill),
-        cmocka_unit_test(windows_come_in_order_of_start_then_key),
-        cmocka_unit_test(the_first_start_follows_every_change),
-        cmocka_unit_test(expired_rows_go_without_a_tombstone_once_the_horizon_is_decided),
-        cmocka_unit_test(a_row_that_expires_during_a_spill_is_left_out),
-        cmocka_unit_test(above_the_greatest_spilled_start_the_store_is_not_asked),
-        cmocka_unit_test(a_restore_begins_behind_the_flushed_position),
-        cmocka_unit_test(a_position_that_does_not_fit_the_changelog_is_corrupt),
-        cmocka_unit_test(a_restore_leaves_out_what_has_expired),
+        WITH_ROWS(memory_is_given_back_by_a_spill),
+        WITH_WINDOWS(windows_come_in_order_of_start_then_key),
+        WITH_WINDOWS(the_first_start_follows_every_change),
+        WITH_WINDOWS(expired_rows_go_without_a_tombstone_once_the_horizon_is_decided),
+        WITH_WINDOWS(a_row_that_expires_during_a_spill_is_left_out),
+        WITH_WINDOWS(above_the_greatest_spilled_start_the_store_is_not_asked),
+        WITH_ROWS(a_restore_begins_behind_the_flushed_position),
+        WITH_ROWS(a_position_that_does_not_fit_the_changelog_is_corrupt),
+        WITH_WINDOWS(a_restore_leaves_out_what_has_expired),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
