@@ -355,11 +355,9 @@ uint64_t mr_writeback_uncommitted_bytes(const mr_writeback *table) {
     return table->uncommitted_bytes + grown;
 }
 
-uint64_t mr_writeback_memory_bytes(const mr_writeback *table) {
-    uint64_t grown =
-        table->edited != NULL ? table->edited->image[MR_IMAGE_OPEN].cap - table->edited_cap : 0;
-    return table->image_bytes + grown + table->buffers.free_bytes + table->rows.rows_bytes +
-           table->rows.slots_count * sizeof *table->rows.slots + table->order.bytes;
+uint64_t mr_writeback_spillable_bytes(const mr_writeback *table) {
+    bool waits = !mr_row_ring_empty(&table->dirty);
+    return waits ? table->image_bytes + table->rows.rows_bytes + table->order.bytes : 0;
 }
 
 mr_writeback_counters mr_writeback_counters_get(const mr_writeback *table) {

@@ -116,7 +116,8 @@ void mr_writeback_restore_horizon(mr_writeback *table, mr_bytes horizon);
  * that forgets at close: since the position last written. */
 uint64_t mr_writeback_unspilled_bytes(const mr_writeback *table);
 uint64_t mr_writeback_uncommitted_bytes(const mr_writeback *table); /* open and sealed */
-uint64_t mr_writeback_memory_bytes(const mr_writeback *table);
+/* Memory of the rows, as much as a spill may give back; 0 while nothing waits for one. */
+uint64_t mr_writeback_spillable_bytes(const mr_writeback *table);
 /* One step of spilling what is committed: starts one if none is under way. Writes at most rows_max
  * rows in key order. MR_AGAIN: more to do, or the store stalls (*stalled), or the flush of the last
  * spill is still under way and too little was committed since for another. MR_OK: the position is

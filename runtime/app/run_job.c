@@ -39,7 +39,8 @@ static size_t txn_bytes(const mr_run_env *env) {
 static mr_status start_members(const mr_run_env *env, mr_run_job *job, mr_err *err) {
     const mr_settings *settings = env->settings;
     client_source source = {env, job};
-    uint64_t rows = smaller(settings->spill_bytes, settings->memory_bytes / ROWS_SHARE);
+    uint64_t rows = settings->memory_bytes / ROWS_SHARE;
+    uint64_t spill = smaller(settings->spill_bytes, rows);
     mr_job_run_config config = {
         .workers = settings->workers,
         .scripts = env->scripts,
@@ -48,7 +49,8 @@ static mr_status start_members(const mr_run_env *env, mr_run_job *job, mr_err *e
         .pool = mr_log_service_pool(env->log),
         .board = &job->board,
         .commit_interval_ms = settings->commit_interval_ms,
-        .spill_bytes_max = (rows + env->jobs_count - 1) / env->jobs_count,
+        .spill_bytes_max = (spill + env->jobs_count - 1) / env->jobs_count,
+        .rows_bytes_max = rows / env->jobs_count,
         .spill_age_ms = settings->spill_age_ms,
         .txn_bytes_max = txn_bytes(env),
         .rate = (settings->rate + env->jobs_count - 1) / env->jobs_count,

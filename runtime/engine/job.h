@@ -36,6 +36,7 @@ typedef struct mr_job_run_config {
     mr_board *board;
     int64_t commit_interval_ms;
     uint64_t spill_bytes_max; /* over the process */
+    uint64_t rows_bytes_max;  /* likewise: memory of rows, then they are spilled; 0: any */
     int64_t spill_age_ms;
     uint32_t fetch_bytes_max; /* 0: MR_FETCH_BYTES_MAX */
     size_t txn_bytes_max;     /* 0: MR_TXN_BYTES_MAX */

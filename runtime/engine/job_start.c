@@ -74,7 +74,8 @@ static mr_status start_task(starting *start, uint32_t subtopology, int32_t parti
         positions[i] = start_of(start->job, &sub->inputs[i], partition);
         remade[i] = is_remade(start->job, &sub->inputs[i], partition);
     }
-    uint64_t share = config->spill_bytes_max / (start->tasks ? start->tasks : 1);
+    uint64_t tasks = start->tasks ? start->tasks : 1;
+    uint64_t share = config->spill_bytes_max / tasks;
     mr_task_config task = {.plan = start->job->plan,
                            .subtopology = subtopology,
                            .partition = partition,
@@ -89,6 +90,8 @@ static mr_status start_task(starting *start, uint32_t subtopology, int32_t parti
                            .board = config->board,
                            .lags = start->job->lags,
                            .spill_bytes_max = share ? share : 1,
+                           .rows_bytes_max =
+                               config->rows_bytes_max ? config->rows_bytes_max / tasks : UINT64_MAX,
                            .spill_age_ms = config->spill_age_ms,
                            .fetch_bytes_max = config->fetch_bytes_max,
                            .breaks = {config->graph_breaks, config->writeback_breaks}};

@@ -54,6 +54,7 @@ typedef struct mr_task_config {
     mr_board *board;
     mr_lag *const *lags;      /* by repartition and partition; shared by the job's tasks */
     uint64_t spill_bytes_max; /* this task's share of what a restart may replay */
+    uint64_t rows_bytes_max;  /* this task's share of the memory for rows */
     int64_t spill_age_ms;
     uint32_t fetch_bytes_max;
     mr_task_break_bits breaks;

@@ -177,9 +177,10 @@ void mr_task_decided(mr_member *member, const mr_commit *commit, mr_now now) {
 /* ---- spill ---- */
 
 static bool spill_due(mr_task *task, mr_now now) {
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, memory = 0;
     for (uint32_t i = 0; i < task->families_count; i++) {
         bytes += mr_writeback_unspilled_bytes(task->families[i].table);
+        memory += mr_writeback_spillable_bytes(task->families[i].table);
     }
     if (bytes == 0) {
         task->spill_ns = now.mono_ns;
@@ -190,7 +191,8 @@ static bool spill_due(mr_task *task, mr_now now) {
         __builtin_add_overflow(task->spill_ns, age_ns, &task->spill_look_ns)) {
         task->spill_look_ns = INT64_MAX;
     }
-    return bytes >= task->config.spill_bytes_max || now.mono_ns >= task->spill_look_ns;
+    return bytes >= task->config.spill_bytes_max || memory >= task->config.rows_bytes_max ||
+           now.mono_ns >= task->spill_look_ns;
 }
 
 /* A spill that waits is looked at again after this. */
@@ -227,7 +229,8 @@ mr_status mr_task_spill_restored(mr_task *task, task_family *family, mr_now now,
     *waits = false;
     task->stalled = false;
     if (!mr_writeback_spilling(family->table) &&
-        mr_writeback_unspilled_bytes(family->table) < task->config.spill_bytes_max) {
+        mr_writeback_unspilled_bytes(family->table) < task->config.spill_bytes_max &&
+        mr_writeback_spillable_bytes(family->table) < task->config.rows_bytes_max) {
         return MR_OK;
     }
     bool again;

@@ -197,6 +197,7 @@ static mr_status start_members(mr_job_world *world, mr_err *err) {
                                 .board = &world->board,
                                 .commit_interval_ms = options->commit_interval_ms,
                                 .spill_bytes_max = options->spill_bytes_max,
+                                .rows_bytes_max = options->rows_bytes_max,
                                 .spill_age_ms = options->spill_age_ms,
                                 .fetch_bytes_max = options->fetch_bytes_max,
                                 .txn_bytes_max = options->txn_bytes_max,

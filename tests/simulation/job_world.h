@@ -39,6 +39,7 @@ typedef struct mr_job_world_options {
     int64_t commit_interval_ms;
     size_t txn_bytes_max;     /* 0: MR_TXN_BYTES_MAX */
     uint64_t spill_bytes_max; /* 0: never by size */
+    uint64_t rows_bytes_max;  /* 0: never by memory */
     int64_t spill_age_ms;     /* 0: never by age */
     uint32_t fetch_bytes_max; /* 0: MR_FETCH_BYTES_MAX */
     int64_t step_ns;          /* what one step takes; 0: 20000 */

@@ -390,7 +390,18 @@ static void records_behind_an_end_are_refused(void **state) {
     assert_string_equal(records_of(f, "out"), "x=2");
 }
 
-/* ---- a store that cannot be gone on from ---- */
+/* ---- stores ---- */
+
+static void rows_are_spilled_when_they_take_their_share_of_the_memory(void **state) {
+    fixture *f = *state;
+    put(f, "a", "k={\"at\":0} j={\"at\":10} k={\"at\":20}");
+    mr_job_world_options options = options_of(f, windowed_job, MR_RUN_UNTIL_END);
+    options.rows_bytes_max = 1;
+    assert_int_equal(open_job(f, &options), MR_OK);
+    assert_int_equal(mr_job_world_run(f->world, STEPS_MAX), MR_JOB_DONE);
+    assert_true(atomic_load(&mr_job_world_board(f->world)->rows_spilled) > 0);
+    leave(f);
+}
 
 static void a_foreign_store_is_rebuilt_and_the_terminal_told(void **state) {
     fixture *f = *state;
@@ -687,6 +698,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_closing_goes_on_where_a_crash_cut_it_short, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(records_behind_an_end_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(rows_are_spilled_when_they_take_their_share_of_the_memory,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_foreign_store_is_rebuilt_and_the_terminal_told, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_key_that_cannot_be_decoded_is_one_error_record, setup,
