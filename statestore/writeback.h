@@ -100,9 +100,9 @@ void mr_writeback_abort(mr_writeback *table);
 /* ---- restore: the replay goes into committed images ---- */
 /* Called on every table before its first row, with or without a changelog to replay. Where the
  * replay must begin: behind the store's position (which is checked against the changelog's topic
- * id; another one, or a position that is not below changelog_end, the offset behind the last
- * record, is MR_CORRUPT: rebuild). -1: from the start. Opens an existing store; a missing one is
- * position -1. */
+ * id; another one, another leader epoch, or a position not below changelog_end, the offset behind
+ * the last record, is MR_CORRUPT: rebuild). -1: from the start. Opens an existing store; a missing
+ * one is position -1. */
 mr_status mr_writeback_restore_begin(mr_writeback *table, const uint8_t topic_id[16],
                                      int64_t changelog_end, int64_t *position_out,
                                      mr_err *err) MR_CHECKED;

@@ -242,7 +242,8 @@ static mr_status write_step(mr_writeback *table, uint32_t rows_max, mr_err *err)
         with_position = spill->chunks_written == 0;
     }
     size_t writes_count = chunk_writes(table);
-    mr_changelog_position position = {.leader_epoch = 0, .offset = spill->begun.offset};
+    mr_changelog_position position = {.leader_epoch = MR_WRITEBACK_LEADER_EPOCH,
+                                      .offset = spill->begun.offset};
     memcpy(position.topic_id, table->topic_id, sizeof position.topic_id);
     mr_store_batch batch = {
         .writes = spill->writes,

@@ -102,6 +102,9 @@ struct mr_writeback {
     mr_writeback_counters counters;
 };
 
+/* Every partition's leader epoch, as long as one process has the log for itself. */
+#define MR_WRITEBACK_LEADER_EPOCH 0
+
 /* ---- writeback.c ---- */
 void mr_row_list_push(mr_row_list *list, mr_row *row);
 void mr_writeback_settle_edited(mr_writeback *table);

@@ -163,6 +163,11 @@ static mr_status check_position(const mr_writeback *table, const mr_changelog_po
         return mr_err_set(err, MR_CORRUPT, "%s: store %s: belongs to another changelog", directory,
                           family);
     }
+    if (position->leader_epoch != MR_WRITEBACK_LEADER_EPOCH) {
+        return mr_err_set(err, MR_CORRUPT,
+                          "%s: store %s: is of leader epoch %d, its changelog of %d", directory,
+                          family, (int)position->leader_epoch, MR_WRITEBACK_LEADER_EPOCH);
+    }
     if (position->offset >= changelog_end) {
         return mr_err_set(err, MR_CORRUPT,
                           "%s: store %s: is at offset %lld, but its changelog ends at %lld",

@@ -615,6 +615,24 @@ static void a_position_that_does_not_fit_the_changelog_is_corrupt(void **state) 
     }
 }
 
+static void a_position_of_another_leader_epoch_is_corrupt(void **state) {
+    bench *b = *state;
+    put(b, "a", "1");
+    seal_and_commit(b);
+    spill(b);
+    mr_changelog_position position = {.leader_epoch = 1, .offset = b->offset};
+    memcpy(position.topic_id, topic_id, sizeof topic_id);
+    const mr_family rows = 0;
+    mr_store_batch batch = {
+        .position_families = &rows, .positions = &position, .positions_count = 1};
+    assert_int_equal(mr_store_write_batch(b->slot.store, &batch, NULL), MR_OK);
+    mr_writeback_destroy(b->table);
+    b->table = mr_writeback_create(&(mr_writeback_config){.kind = b->kind, .slot = &b->slot});
+    int64_t from = 0;
+    assert_int_equal(mr_writeback_restore_begin(b->table, topic_id, b->offset + 1, &from, NULL),
+                     MR_CORRUPT);
+}
+
 static void a_restore_leaves_out_what_has_expired(void **state) {
     bench *b = *state;
     mr_writeback_restore_horizon(b->table, key_of(b, "10/b"));
@@ -655,6 +673,7 @@ int main(void) {
         WITH_WINDOWS(above_the_greatest_spilled_start_the_store_is_not_asked),
         WITH_ROWS(a_restore_begins_behind_the_flushed_position),
         WITH_ROWS(a_position_that_does_not_fit_the_changelog_is_corrupt),
+        WITH_ROWS(a_position_of_another_leader_epoch_is_corrupt),
         WITH_WINDOWS(a_restore_leaves_out_what_has_expired),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
