@@ -19,7 +19,8 @@ typedef struct conversion {
 } conversion;
 
 static int refuse(lua_State *state, const conversion *c) {
-    return luaL_error(state, "invalid conversion '%s%c' to 'format'", c->spec, c->letter);
+    const char letter[2] = {c->letter, '\0'}; /* none at the text's end */
+    return luaL_error(state, "invalid conversion '%s%s' to 'format'", c->spec, letter);
 }
 
 /* Reads what stands between '%' and the letter. */
@@ -211,10 +212,10 @@ static int string_format(lua_State *state) {
     const char *at = mr_lua_check_text(state, 1, &len);
     const char *end = at + len;
     mr_lua_charge_bytes(state, len);
+    int argument = 1;
+    int count = lua_gettop(state); /* before the buffer, which takes a place of its own */
     luaL_Buffer out;
     luaL_buffinit(state, &out);
-    int argument = 1;
-    int count = lua_gettop(state);
     while (at < end) {
         if (*at != '%') {
             luaL_addchar(&out, *at);

@@ -151,11 +151,13 @@ static bool read_field(lua_State *state, char letter, const char **at, parsed *p
         return read_zone(at, &p->zone_ms);
     case 's':
         return read_epoch(at, p);
-    default:
+    default: {
+        const char name[2] = {letter, '\0'}; /* none at the format's end */
         luaL_error(state,
-                   "time.parse knows %%Y %%m %%d %%H %%M %%S %%L %%b %%j %%z %%s, not '%%%c'",
-                   letter);
+                   "time.parse knows %%Y %%m %%d %%H %%M %%S %%L %%b %%j %%z %%s, not '%%%s'",
+                   name);
         return false;
+    }
     }
 }
 

@@ -496,6 +496,10 @@ static void numbers_print_shortest(void **state) {
     lua_gives("tostring(3) .. tostring(3.0) .. tostring(1/0) .. tostring(0/0)", NULL,
               "\"33.0infnan\"");
     lua_gives("table.concat({0.1 + 0.2, 1}, ' ')", NULL, "\"0.30000000000000004 1\"");
+    lua_gives("string.format('%5')", NULL,
+              "dir/job.yaml:1: step: bad argument #2 to 'format' (no value)");
+    lua_gives("string.format('%5', 1)", NULL,
+              "dir/job.yaml:1: step: invalid conversion '%5' to 'format'");
     lua_gives("string.format('%s %5.2f %d', 0.1 + 0.2, 1.005, 3.0)", NULL,
               "\"0.30000000000000004  1.00 3\"");
 }

@@ -100,6 +100,8 @@ static void zones_and_parts_of_seconds(void **state) {
     parsed("-0.5", "%s.%L", "-500");
     parsed("999999999999999", "%s", "999999999999999000");
     parsed("9999999999999999", "%s", "nil");
+    parsed("x", "%",
+           "dir/job.yaml:1: step: time.parse knows %Y %m %d %H %M %S %L %b %j %z %s, not '%'");
     parsed("x", "%q",
            "dir/job.yaml:1: step: time.parse knows %Y %m %d %H %M %S %L %b %j %z %s, not '%q'");
 }
