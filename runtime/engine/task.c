@@ -269,6 +269,11 @@ static void fetch_all(mr_task *task) {
     }
 }
 
+static bool is_stopping(const mr_task *task) {
+    return atomic_load_explicit(&task->config.board->phase, memory_order_relaxed) ==
+           MR_RUN_STOPPING;
+}
+
 /* A task that pauses for its readers looks again after this. */
 #define LAG_LOOK_NS 5000000
 
@@ -279,7 +284,9 @@ static mr_status run(mr_task *task, mr_now now, mr_member_activity *activity, mr
         return MR_OK;
     }
     bool did = true;
-    for (uint32_t n = 0; n < MR_STEP_RECORDS_MAX; n++) {
+    /* A script may take its time with each of them: who wants to stop does not wait for the rest.
+     */
+    for (uint32_t n = 0; n < MR_STEP_RECORDS_MAX && !is_stopping(task); n++) {
         mr_status status = step_once(task, now, &did, failure);
         if (status == MR_AGAIN) {
             *activity = MR_MEMBER_PROGRESS;
@@ -311,7 +318,7 @@ static mr_status step(mr_task *task, mr_now now, mr_member_activity *activity,
     if (task->machine.state == TASK_STOPPED) {
         return MR_OK;
     }
-    if (atomic_load(&task->config.board->phase) == MR_RUN_STOPPING) {
+    if (is_stopping(task)) {
         if (task->machine.state > TASK_CREATED && task->machine.state < TASK_RUNNING) {
             atomic_fetch_sub(&task->config.board->tasks_restoring, 1);
         }

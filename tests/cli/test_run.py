@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import subprocess
+import time
 
 from harness import JOB, Case, as_lines, events, hourly, limit_file_size, main, results_of
 
@@ -22,6 +23,29 @@ pipelines:
     from: events
     steps:
       - set: {twice: value.delay * 2}
+    to: copies
+"""
+
+# A record takes some ten milliseconds.
+SLOW = """\
+job: slow
+functions: |
+  function slow()
+    local i = 0
+    while i < 1500000 do i = i + 1 end
+    return true
+  end
+streams:
+  events: {topic: events, key: string, value: json}
+  copies: {topic: copies, key: string, value: json}
+sources:
+  lines:
+    file: {path: in.jsonl, format: json}
+    to: events
+pipelines:
+  copied:
+    from: events
+    steps: [{filter: slow()}]
     to: copies
 """
 
@@ -164,6 +188,17 @@ class Run(Case):
             for name in names:
                 with open(os.path.join(folder, name), "rb") as content:
                     self.assertNotIn(b"millrace: ", content.read(), name)
+
+    def test_a_signal_does_not_wait_for_a_slow_script_to_go_through_all_it_has(self):
+        self.write("slow.yaml", SLOW)
+        self.write("in.jsonl", "".join('{"n":%d}\n' % n for n in range(5000)))
+        child = self.start("run", "slow.yaml")
+        self.wait_until("its input is there",
+                        lambda: self.run_program("consume", "events", "--max", "1").out != "")
+        time.sleep(0.2)
+        result, _ = self.interrupt(child)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertNotIn("left without the last commit", result.err)
 
     def test_a_partition_that_never_had_a_record_holds_no_window_open(self):
         self.write("one_sided.yaml", ONE_SIDED)
