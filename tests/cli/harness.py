@@ -1,7 +1,8 @@
 """Runs the built program in a folder of its own and looks at what it says.
 
-The program's path is in the environment variable MILLRACE. Every case gets an empty folder, which is
-the program's working directory and so holds its data directory.
+The program's path is in the environment variable MILLRACE; MILLRACE_STATE, where it is set, is the only kind
+of state that runs get. Every case gets an empty folder, which is the program's working directory and so holds
+its data directory.
 """
 
 import json
@@ -15,6 +16,7 @@ import tempfile
 import time
 import unittest
 
+STATES = [os.environ["MILLRACE_STATE"]] if "MILLRACE_STATE" in os.environ else ["rocksdb", "memory"]
 HOUR_MS = 3600 * 1000
 GRACE_MS = HOUR_MS
 
@@ -93,6 +95,8 @@ class Case(unittest.TestCase):
             return text.read()
 
     def start(self, *arguments, limit=None):
+        if arguments[:1] == ("run",) and len(STATES) == 1:
+            arguments += ("--state", STATES[0])
         child = subprocess.Popen(
             [self.program, *arguments],
             cwd=self.folder,
@@ -108,6 +112,7 @@ class Case(unittest.TestCase):
     def finish(self, child, timeout=120):
         out, err = child.communicate(timeout=timeout)
         self.children.remove(child)
+        self.assertNotIn("Sanitizer", err)
         return Result(child.returncode, out, err)
 
     def run_program(self, *arguments, limit=None, timeout=120):

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from harness import JOB, Case, as_lines, events, hourly, limit_file_size, main, results_of
+from harness import JOB, STATES, Case, as_lines, events, hourly, limit_file_size, main, results_of
 
 STOPS = """\
 job: stops
@@ -90,7 +90,7 @@ class Run(Case):
         self.assertEqual(set(results), self.expected)
 
     def test_until_end_gives_every_window_and_says_so(self):
-        for state in ("rocksdb", "memory"):
+        for state in STATES:
             result = self.expect(
                 0, "run", "job.yaml", "--until-end", "--data", state, "--state", state)
             self.assert_right(self.read("out.jsonl"))

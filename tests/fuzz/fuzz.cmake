@@ -9,6 +9,12 @@ function(mr_fuzz_target name)
     endif()
 endfunction()
 
+# With any compiler: what the seeds are made from may have moved.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_test(NAME fuzz_seeds COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/seeds.py
+    ${CMAKE_CURRENT_BINARY_DIR}/fuzz-seeds ${CMAKE_CURRENT_BINARY_DIR}/fuzz-words)
+set_tests_properties(fuzz_seeds PROPERTIES ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1")
+
 mr_fuzz_target(batch mr_record PkgConfig::ZSTD)
 mr_fuzz_target(yaml mr_topologies)
 include(${CMAKE_CURRENT_LIST_DIR}/fuzz_segment.cmake OPTIONAL)

@@ -11,9 +11,11 @@ import sys
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "oracle"))
 
+import job_text
 import plans
 
 RANDOM_JOBS = 40
+JOBS_MIN = RANDOM_JOBS + 10
 SETTINGS = "workers: 2\nspill: {bytes: 10MiB}\nroots: [a, b]\n"
 
 
@@ -24,7 +26,7 @@ def read(path):
 
 def jobs():
     for seed in range(1, RANDOM_JOBS + 1):
-        yield plans.yaml_of(plans.generate(seed))
+        yield job_text.yaml_of(plans.generate(seed))
     for pattern in ("examples/*/job.yaml", "bench/jobs/*.yaml"):
         for path in sorted(glob.glob(os.path.join(ROOT, pattern))):
             yield read(path)
@@ -44,6 +46,8 @@ def main():
     with open(dictionary, "w", encoding="ascii") as out:
         out.write("".join('"%s"\n' % word for word in sorted(words)))
     print("%d jobs, %d words" % (count, len(words)))
+    if count < JOBS_MIN:
+        sys.exit("at least %d jobs are asked for" % JOBS_MIN)
 
 
 main()

@@ -321,6 +321,7 @@ def one_plan(seed, args, root):
     for number in range(args.runs):
         settings = Settings(plan, bool(wanted.stops), number,
                             simulated and not (number == 1 and seed % 8 == 0), args.broken)
+        settings.state = args.state or settings.state
         try:
             got = one_run(plan, wanted, settings, job, os.path.join(folder, f"run-{number}"), first,
                           tally)
@@ -346,6 +347,8 @@ def too_little(total, plans_min):
     wanted = {"plans": plans_min, "runs": 3 * plans_min, "real runs": plans_min // 10,
               "records compared": 500 * plans_min, "windows compared": 100 * plans_min,
               "late compared": 5 * plans_min, "failed compared": 5 * plans_min,
+              "compared in order": 200 * plans_min, "compared between runs": 200 * plans_min,
+              "sink rows compared": 50 * plans_min, "rows spilled": 10 * plans_min, "resets": 1,
               "crashes": plans_min}
     short = [f"{name}: {counts[name]} of {n}" for name, n in wanted.items() if counts[name] < n]
     short += coverage.too_rare(total.features, plans_min)
@@ -362,6 +365,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="plans at a time")
     parser.add_argument("--minimum", type=int, default=0, help="less plans than this is a failure")
     parser.add_argument("--real", action="store_true", help="no simulated runs")
+    parser.add_argument("--state", help="only this kind of state in real runs (the thread sanitizer knows no RocksDB)")
     parser.add_argument("--break", dest="broken",
                         help="break the simulated program on purpose, in all runs but each "
                         "plan's first: some plan must notice (a test build)")
