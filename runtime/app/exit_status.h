@@ -7,5 +7,6 @@ typedef enum mr_exit {
     MR_EXIT_USAGE = 2,   /* the command line or the settings file is wrong */
     MR_EXIT_ERROR_RECORDS =
         3, /* it went well, but records went to an on_error stream in this run */
-    MR_EXIT_INTERRUPTED = 130, /* a second signal: left at once, without a commit */
+    MR_EXIT_INTERRUPTED =
+        130, /* left without a commit: a second signal, or nothing moved any more */
 } mr_exit;

@@ -151,6 +151,9 @@ static mr_exit exit_of(const mr_run_totals *totals, mr_control_end end) {
     if (end == MR_CONTROL_FAILED) {
         return MR_EXIT_STOPPED;
     }
+    if (end == MR_CONTROL_FORCED) {
+        return MR_EXIT_INTERRUPTED;
+    }
     return totals->records_failed > 0 ? MR_EXIT_ERROR_RECORDS : MR_EXIT_OK;
 }
 
