@@ -5,6 +5,7 @@
  * E405 can end without return   E406 changes what outlives the call or is read-only
  * E407 a slip of another language   E408 a comment in folded text   E409 no window here
  * E410 `functions` fails when it is loaded   E411 a function takes a name of the language
+ * E412 a second value would be dropped
  */
 #include <stdio.h>
 
@@ -420,6 +421,10 @@ static void check_compiled(const subject *s, mr_code_form form) {
                scan->assigns_first ? equals_hint
                                    : "end it with `return`, and both branches of an `if`",
                "this text can end without `return`, but a result is needed here");
+    }
+    if (!s->is_functions && scan->second.len > 0) {
+        report(s, "E412", &scan->second, "a table holds several: {a, b}",
+               "a text gives one value, what stands behind the comma would be dropped");
     }
     mr_lua_scan_destroy(scan);
 }

@@ -526,7 +526,14 @@ static bool at_block_end(const scanner *s) {
 static bool return_statement(scanner *s) {
     step(s);
     if (!at_block_end(s) && !at(s, ";")) {
-        expression_list(s);
+        expression(s);
+        if (at(s, ",")) {
+            if (s->open_count == 0 && s->scan->second.len == 0) {
+                s->scan->second = s->now;
+            }
+            step(s);
+            expression_list(s);
+        }
     }
     (void)accept(s, ";");
     if (!at_block_end(s)) {

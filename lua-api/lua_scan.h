@@ -48,6 +48,8 @@ typedef struct mr_lua_scan {
     bool assigns_first; /* the first statement is an assignment: `a = b` where `a == b` may be meant
                          */
     mr_lua_token assign; /* its `=` */
+    mr_lua_token
+        second; /* the comma behind the first value of a `return` of the text; len 0: none */
     mr_lua_token vararg; /* `...` outside of functions that have it; len 0: none */
 } mr_lua_scan;
 

@@ -229,6 +229,21 @@ static void bodies_have_to_return(void **state) {
     }
 }
 
+static void one_value_is_returned(void **state) {
+    (void)state;
+    static const char *const error =
+        "error E412: a text gives one value, what stands behind the comma would be dropped";
+    char expected[200];
+    snprintf(expected, sizeof expected, "10:19: %s", error);
+    says("return value.a, value.b", expected);
+    snprintf(expected, sizeof expected, "10:35: %s", error);
+    says("if value.a then return value.a, 2 else return 3 end", expected);
+    says("local function f() return 1, 2 end local a, b = f() return a + b", "body");
+    says("return value.a:gsub('x', 'y')", "body"); /* as in an expression: its first */
+    says("return {1, 2}", "body");
+    expect((check_case){.functions = "function f() return 1, 2 end", .text = "f()"}, "expression");
+}
+
 static void what_outlives_a_call_is_not_assigned(void **state) {
     (void)state;
     says("count = 1 return count", "10:5: error E406: a global cannot be assigned: 'count'\n10:22: "
@@ -323,6 +338,7 @@ int main(void) {
         cmocka_unit_test(what_this_version_does_not_execute_is_refused_by_name),
         cmocka_unit_test(a_window_is_in_scope_behind_windowed_steps_only),
         cmocka_unit_test(bodies_have_to_return),
+        cmocka_unit_test(one_value_is_returned),
         cmocka_unit_test(what_outlives_a_call_is_not_assigned),
         cmocka_unit_test(functions_are_checked_and_run),
         cmocka_unit_test(hints_say_what_would_be_right),
