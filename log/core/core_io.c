@@ -113,7 +113,7 @@ void mr_core_store_index(mr_log_core *core, mr_partition *partition, mr_segment 
     data->len = text.len;
     mr_buf_deinit(&text);
     uint32_t file = mr_core_file(core, partition, segment);
-    mr_log_effect *effect = mr_core_effect(core, MR_LOG_EFFECT_WRITE_FILE);
+    mr_log_effect *effect = mr_core_effect(core, MR_LOG_EFFECT_WRITE_INDEX);
     effect->file = file; /* so that a removal of both files comes after it */
     effect->path = mr_partition_path(partition, segment->base_offset, MR_SEGMENT_INDEX);
     effect->data = data;

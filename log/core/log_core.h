@@ -174,11 +174,12 @@ typedef enum mr_log_effect_kind {
     MR_LOG_EFFECT_SYNC,
     MR_LOG_EFFECT_SYNC_DIR, /* path is the directory */
     MR_LOG_EFFECT_ALLOCATE,
-    MR_LOG_EFFECT_READ,       /* bytes_max bytes at `at` */
-    MR_LOG_EFFECT_REMOVE,     /* path: a file, or a directory tree */
-    MR_LOG_EFFECT_WRITE_FILE, /* path replaced durably by data (mr_disk_write_file) */
-    MR_LOG_EFFECT_REPLY,      /* request is answered */
-    MR_LOG_EFFECT_FAILED,     /* the core stopped: request is NULL, err says why */
+    MR_LOG_EFFECT_READ,        /* bytes_max bytes at `at` */
+    MR_LOG_EFFECT_REMOVE,      /* path: a file, or a directory tree */
+    MR_LOG_EFFECT_WRITE_FILE,  /* path replaced durably by data (mr_disk_write_file) */
+    MR_LOG_EFFECT_WRITE_INDEX, /* path holds data, not synced: a broken index is seen and rebuilt */
+    MR_LOG_EFFECT_REPLY,       /* request is answered */
+    MR_LOG_EFFECT_FAILED,      /* the core stopped: request is NULL, err says why */
 } mr_log_effect_kind;
 
 /* Effects of one step in order. Effects on one `file` are carried out in the order given, except
@@ -193,8 +194,7 @@ typedef struct mr_log_effect {
     char *path;    /* owned by the effects list */
     uint64_t at;
     uint32_t bytes_max;
-    mr_shared
-        *data; /* WRITE, WRITE_FILE: one reference, given to the driver; data_at/len: the part */
+    mr_shared *data; /* WRITE, WRITE_*: one reference, given to the driver; data_at/len: the part */
     size_t data_at;
     size_t data_len;
     mr_log_request *request;

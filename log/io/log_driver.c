@@ -133,6 +133,22 @@ static mr_status run_read(driver_work *work, op *o, mr_err *err) {
     return MR_OK;
 }
 
+/* Neither the file nor its name is synced: a failed sync of the directory, which nobody would hear
+ * of, could take the name of a new segment with it. */
+static mr_status write_index(mr_disk *disk, const mr_log_effect *effect, mr_err *err) {
+    mr_file *file = NULL;
+    mr_status status = mr_disk_open(disk, effect->path, MR_DISK_CREATE, &file, err);
+    if (status == MR_OK) {
+        status = mr_disk_truncate(file, 0, err);
+    }
+    if (status == MR_OK) {
+        status = mr_disk_write_full(file, effect->data->data + effect->data_at, effect->data_len, 0,
+                                    err);
+    }
+    mr_file_close(file);
+    return status;
+}
+
 static bool needs_handle(mr_log_effect_kind kind) {
     return kind == MR_LOG_EFFECT_WRITE || kind == MR_LOG_EFFECT_SYNC ||
            kind == MR_LOG_EFFECT_ALLOCATE || kind == MR_LOG_EFFECT_READ;
@@ -169,6 +185,8 @@ static mr_status run_effect(driver_work *work, op *o, mr_err *err) {
         return mr_disk_write_file(
             work->disk, effect->path,
             mr_bytes_of(effect->data->data + effect->data_at, effect->data_len), err);
+    case MR_LOG_EFFECT_WRITE_INDEX:
+        return write_index(work->disk, effect, err);
     case MR_LOG_EFFECT_CLOSE:
     case MR_LOG_EFFECT_REPLY:
     case MR_LOG_EFFECT_FAILED:

@@ -1,5 +1,5 @@
-/* Random transactions of several writers, purges, ticks and crashes, against a list of what was
- * answered. */
+/* Random transactions of several writers, purges, ticks, failing and full disks and crashes,
+ * against a list of what was answered. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,21 +49,29 @@ typedef struct storm {
     txn txns[TXNS_MAX];
     int txns_count;
     int64_t purged[PARTITIONS];
-    uint64_t crashes, committed, resolved;
+    uint64_t crashes, committed, resolved, failures;
 } storm;
 
 static uint64_t below(storm *s, uint64_t bound) {
     return mr_prng_below(&s->prng, bound);
 }
 
-/* false: the power went off meanwhile. */
+/* The n-th write and the n-th sync from now on fail, 0: none does. */
+static void set_faults(storm *s, uint64_t write_fails_at, uint64_t sync_fails_at) {
+    mr_sim_disk_set_faults(s->sim, &(mr_sim_faults){.short_io_percent = 10,
+                                                    .write_fails_at = write_fails_at,
+                                                    .sync_fails_at = sync_fails_at});
+}
+
+/* false: the power went off meanwhile, or a fault fired. */
 static bool open_world(storm *s) {
+    uint64_t fired = mr_sim_disk_faults_fired(s->sim);
     const mr_log_core_config config = {.segment_bytes_max = 400 + 200 * below(s, 4)};
     mr_err err = {0};
     mr_status status =
         mr_log_world_open(s->sim, below(s, 1u << 30), &config, &s->world, NULL, &err);
     if (status != MR_OK) {
-        if (!mr_sim_disk_is_off(s->sim)) {
+        if (!mr_sim_disk_is_off(s->sim) && mr_sim_disk_faults_fired(s->sim) == fired) {
             fail_msg("%s", err.message);
         }
         return false;
@@ -92,7 +100,7 @@ static void begin_txn(storm *s, int writer) {
     if (s->writers[writer].epoch == MR_PRODUCER_EPOCH_MAX) {
         if (mr_log_client_outstanding(mr_log_world_client(s->world)) == 0) {
             mr_status status = mr_log_world_claim(s->world, &s->writers[writer]);
-            assert_true(status == MR_OK || status == MR_UNAVAILABLE);
+            assert_true(status == MR_OK || status == MR_UNAVAILABLE || status == MR_FULL);
         }
         return;
     }
@@ -116,7 +124,7 @@ static void end_txn(storm *s, int writer) {
     f->busy = false;
     mr_status status = mr_log_world_commit_end(s->world, f->request, f->writes);
     if (status != MR_OK) {
-        assert_int_equal(status, MR_UNAVAILABLE);
+        assert_true(status == MR_UNAVAILABLE || status == MR_FULL);
         return;
     }
     t->outcome = COMMITTED;
@@ -264,12 +272,14 @@ static void crash_and_reopen(storm *s) {
                                                              : MR_SIM_RANDOM,
                                                  below(s, 1u << 30)});
         s->crashes++;
-        if (below(s, 3) == 0) {
-            mr_sim_disk_stop_at(s->sim, mr_sim_disk_mutations(s->sim) + below(s, 30));
-        } else {
-            mr_sim_disk_stop_at(s->sim, UINT64_MAX);
-        }
-        if (open_world(s)) {
+        uint64_t recovery = below(s, 6);
+        bool stops = recovery < 2;
+        mr_sim_disk_stop_at(s->sim,
+                            stops ? mr_sim_disk_mutations(s->sim) + below(s, 30) : UINT64_MAX);
+        set_faults(s, recovery == 2 ? 1 + below(s, 6) : 0, recovery == 3 ? 1 + below(s, 10) : 0);
+        bool opened = open_world(s);
+        set_faults(s, 0, 0);
+        if (opened) {
             mr_sim_disk_stop_at(s->sim, UINT64_MAX);
             return;
         }
@@ -279,10 +289,34 @@ static void crash_and_reopen(storm *s) {
     }
 }
 
+/* The power goes off, a write or a sync fails, or the disk is full. */
+static void work_until_it_fails(storm *s) {
+    switch (below(s, 6)) {
+    case 0:
+        set_faults(s, 1 + below(s, 100), 0);
+        break;
+    case 1:
+        set_faults(s, 0, 1 + below(s, 60));
+        break;
+    case 2:
+        mr_sim_disk_set_capacity(s->sim, mr_sim_disk_used_bytes(s->sim) + 1 + below(s, 10000));
+        break;
+    default:
+        mr_sim_disk_stop_at(s->sim, mr_sim_disk_mutations(s->sim) + below(s, 250));
+        break;
+    }
+    work(s, 3000);
+    s->failures += !mr_sim_disk_is_off(s->sim) &&
+                   mr_log_core_failed(mr_log_driver_core(mr_log_world_driver(s->world)));
+    drop_world(s);
+    set_faults(s, 0, 0);
+    mr_sim_disk_set_capacity(s->sim, 0);
+}
+
 static void run_storm(uint64_t seed, storm *s) {
     *s = (storm){.prng = mr_prng_seeded(seed)};
     s->sim = mr_sim_disk_create(seed, 0);
-    mr_sim_disk_set_faults(s->sim, &(mr_sim_faults){.short_io_percent = 10});
+    set_faults(s, 0, 0);
     assert_true(open_world(s));
     for (int round = 0; round < ROUNDS; round++) {
         if (below(s, 6) == 0) {
@@ -295,9 +329,7 @@ static void run_storm(uint64_t seed, storm *s) {
             mr_sim_disk_stop_at(s->sim, UINT64_MAX);
             assert_true(open_world(s));
         } else {
-            mr_sim_disk_stop_at(s->sim, mr_sim_disk_mutations(s->sim) + below(s, 250));
-            work(s, 3000);
-            drop_world(s);
+            work_until_it_fails(s);
             crash_and_reopen(s);
         }
         check_all(s);
@@ -311,6 +343,7 @@ static void storms_of_transactions_purges_and_crashes_lose_and_double_nothing(vo
     uint64_t crashes = 0;
     uint64_t committed = 0;
     uint64_t resolved = 0;
+    uint64_t failures = 0;
     const char *only = getenv("STORM_SEED");
     storm *s = malloc(sizeof(*s));
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -320,14 +353,15 @@ static void storms_of_transactions_purges_and_crashes_lose_and_double_nothing(vo
         crashes += s->crashes;
         committed += s->committed;
         resolved += s->resolved;
+        failures += s->failures;
         if (only) {
             break;
         }
     }
     free(s);
-    print_message("%d crashes, %d transactions answered, %d settled by recovery\n", (int)crashes,
-                  (int)committed, (int)resolved);
-    assert_true(only || (crashes > 300 && committed > 1000 && resolved > 300));
+    print_message("%d crashes, %d failed disks, %d transactions answered, %d settled by recovery\n",
+                  (int)crashes, (int)failures, (int)committed, (int)resolved);
+    assert_true(only || (crashes > 300 && failures > 100 && committed > 1000 && resolved > 300));
 }
 
 int main(void) {
