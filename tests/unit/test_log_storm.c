@@ -50,6 +50,7 @@ typedef struct storm {
     int txns_count;
     int64_t purged[PARTITIONS];
     uint64_t crashes, committed, resolved, failures;
+    bool sync_failed;
 } storm;
 
 static uint64_t below(storm *s, uint64_t bound) {
@@ -262,22 +263,31 @@ static void check_all(storm *s) {
     }
 }
 
+/* Not a mere kill when a sync failed: what a directory has lost then stays visible, and no sync
+ * brings it to the disk any more. */
+static void crash(storm *s) {
+    uint64_t mode = below(s, 10);
+    bool kill = mode == 0 && !s->sync_failed;
+    mr_sim_disk_crash(s->sim, (mr_sim_crash){kill        ? MR_SIM_PROC_KILL
+                                             : mode <= 1 ? MR_SIM_LOSE_ALL
+                                             : mode == 2 ? MR_SIM_KEEP_ALL
+                                                         : MR_SIM_RANDOM,
+                                             below(s, 1u << 30)});
+    s->crashes++;
+    s->sync_failed = false;
+}
+
 /* Crashes, and now and then crashes the recovery too, until the log is open again. */
 static void crash_and_reopen(storm *s) {
     for (;;) {
-        uint64_t mode = below(s, 10);
-        mr_sim_disk_crash(s->sim, (mr_sim_crash){mode == 0   ? MR_SIM_PROC_KILL
-                                                 : mode == 1 ? MR_SIM_LOSE_ALL
-                                                 : mode == 2 ? MR_SIM_KEEP_ALL
-                                                             : MR_SIM_RANDOM,
-                                                 below(s, 1u << 30)});
-        s->crashes++;
+        crash(s);
         uint64_t recovery = below(s, 6);
         bool stops = recovery < 2;
         mr_sim_disk_stop_at(s->sim,
                             stops ? mr_sim_disk_mutations(s->sim) + below(s, 30) : UINT64_MAX);
         set_faults(s, recovery == 2 ? 1 + below(s, 6) : 0, recovery == 3 ? 1 + below(s, 10) : 0);
         bool opened = open_world(s);
+        s->sync_failed = recovery == 3;
         set_faults(s, 0, 0);
         if (opened) {
             mr_sim_disk_stop_at(s->sim, UINT64_MAX);
@@ -297,6 +307,7 @@ static void work_until_it_fails(storm *s) {
         break;
     case 1:
         set_faults(s, 0, 1 + below(s, 60));
+        s->sync_failed = true;
         break;
     case 2:
         mr_sim_disk_set_capacity(s->sim, mr_sim_disk_used_bytes(s->sim) + 1 + below(s, 10000));
