@@ -149,6 +149,28 @@ def check_repeat(topic, outs, first, second):
     return compared
 
 
+def check_rerun(topic, outs, before, after, one_task):
+    """What a job gave, and what it gives again after a reset. outs: of the model, which says of what
+    kind the topic's records are. Returns how many were compared."""
+    if not outs:
+        return 0
+    if any(o.updates for o in outs):
+        def last(actuals):
+            return list({a.row[0]: a.row for a in actuals}.values())
+        check_bag(topic + " (keys)", [a.row[0] for a in before], [a.row[0] for a in after])
+        check_bag(topic + " (last of each key)", last(before), last(after))
+        return len(before)
+    a, b = by_part(before), by_part(after)
+    known = all(o.part is not None for o in outs)
+    for part in sorted(set(a) | set(b)) if known else [None]:
+        one = [x.whole for x in (a[part] if known else before)]
+        two = [x.whole for x in (b[part] if known else after)]
+        if one_task and len({o.place for o in outs}) == 1 and one != two:
+            raise Mismatch(explain(f"{topic}[{part}]: differs after a reset", one, two))
+        check_bag(f"{topic}[{part}], after a reset", one, two)
+    return len(before)
+
+
 def rows_of_files(topic, folder):
     """What lies in a sink's directory: rows by partition."""
     rows = collections.defaultdict(list)

@@ -12,7 +12,7 @@ LEAST = {
     "tumbling": 30, "hopping": 30, "hopping, grace 0": 10, "no grace said": 10, "no window": 15,
     "repartitions in a row": 15, "merge of two": 10, "merge of three": 2, "topic read back": 5,
     "growing files": 15, "crashed": 60, "reset": 8, "one file": 4, "whole records": 8,
-    "sink steps": 8, "time.unit": 15, "max_ahead": 4,
+    "sink steps": 8, "inputs silent": 8, "silence changed it": 0, "time.unit": 15, "max_ahead": 4,
 }
 
 

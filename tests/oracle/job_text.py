@@ -118,14 +118,14 @@ def format_text(value):
     return value if value in ("json", "string", "bytes", "int", "float") else f"json({value})"
 
 
-def stream_text(name, spec):
+def stream_text(name, spec, idle):
     time = []
     if spec["time"]:
         time.append(f"from: {quoted(spec['time'])}")
     if spec["unit"] != "ms":
         time.append(f"unit: {spec['unit']}")
-    if spec["idle"]:
-        time.append(f"idle: {spec['idle']}")
+    if idle or spec["idle"]:
+        time.append(f"idle: {idle or spec['idle']}")
     if spec["max_ahead"] is not None:
         time.append(f"max_ahead: {spec['max_ahead']}ms")
     time = f", time: {{{', '.join(time)}}}" if time else ""
@@ -161,8 +161,9 @@ def sink_text(sink):
                   f"rotate: {{records: {sink['records']}}}}}\n"
 
 
-def yaml_of(plan, stops=False):
-    """stops: with `stop` where the plan has it; else with `drop` in its place."""
+def yaml_of(plan, stops=False, idle=None):
+    """stops: with `stop` where the plan has it; else with `drop` in its place. idle: of the streams,
+    in place of the plan's."""
     text = "job: oracle\n"
     text += f"defaults: {{value: json, on_error: {plan['on_error']}}}\n"
     if plan["types"]:
@@ -170,7 +171,7 @@ def yaml_of(plan, stops=False):
         for name, fields in plan["types"].items():
             text += f"  {name}: {{" + ", ".join(f"{f}: '{k}'" for f, k in fields.items()) + "}\n"
     text += "streams:\n"
-    text += "".join(stream_text(name, spec) for name, spec in plan["streams"].items())
+    text += "".join(stream_text(name, spec, idle) for name, spec in plan["streams"].items())
     text += "functions: |\n" + "".join(f"  {x}\n" for x in FUNCTIONS_TEXT.splitlines())
     text += "sources:\n" + "".join(source_text(s, stops) for s in plan["sources"])
     text += "pipelines:\n" + "".join(pipeline_text(p, stops) for p in plan["pipelines"])

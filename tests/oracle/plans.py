@@ -646,7 +646,9 @@ class Generator:
             self.streams[source["stream"]]["idle"] = FOR_EVER if growing else None
         return {"seed": self.seed, "on_error": self.error, "streams": self.streams,
                 "types": self.types, "sources": self.sources, "pipelines": self.pipelines,
-                "growing": growing, "sink": self.sink()}
+                "growing": growing, "sink": self.sink(),
+                "reads_back": any(name in self.streams and not self.streams[name]["source"]
+                                  for p in self.pipelines for name in p["from"])}
 
 
 def generate(seed):

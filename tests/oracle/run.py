@@ -41,7 +41,8 @@ class Tally:
             ["plans", "runs", "real runs", "simulated runs", "records compared",
              "compared in order", "compared between runs", "sink rows compared", "windows compared", "late compared",
              "failed compared", "rows spilled", "crashes", "resets", "jobs stopped",
-             "pieces of files"], 0)
+             "pieces of files", "silent runs", "marks of silence",
+             "compared after a reset"], 0)
         self.features = collections.Counter()  # plans that had it
 
     def add(self, other):
@@ -67,6 +68,7 @@ class Settings:
         self.reset = number > 0 and r.random() < (0.1 if simulated else 0.4)
         self.pieces = r.choice([2, 3, 6]) if number > 0 and plan["growing"] and not stops else 1
         self.stops = number > 0 and stops  # first as a job that an error stops
+        self.silent, self.pause_ms = False, 0  # see silent()
         self.rng, self.broken = r, broken if number > 0 else None
 
     def __str__(self):
@@ -77,12 +79,23 @@ class Settings:
                f"reset {self.reset}, pieces {self.pieces}, stops {self.stops}"
 
 
+def silent(seed, number):
+    """How a run is done in which inputs fall silent, and which is reset and done again."""
+    settings = Settings({"seed": seed, "growing": True}, False, number, True, None)
+    settings.reset, settings.pieces = True, settings.rng.choice([6, 12])
+    settings.silent, settings.pause_ms = True, settings.rng.choice([300, 3000])
+    return settings
+
+
 class Failed(Exception):
     pass
 
 
 def write_input(plan, folder, stops):
     os.makedirs(folder)
+    with open(os.path.join(folder, "silent.yaml"), "w", encoding="utf-8") as out:
+        idle = random.Random(plan["seed"]).choice(["20ms", "100ms"])
+        out.write(job_text.yaml_of(plan, idle=idle))
     with open(os.path.join(folder, "job.yaml"), "w", encoding="utf-8") as out:
         out.write(job_text.yaml_of(plan))
     if stops:
@@ -211,6 +224,19 @@ def run_real(plan, settings, job, folder):
 
 # ---- the simulated one ----
 
+def read_topics(plan, folder):
+    topics = {}
+    for topic, stream in plan["streams"].items():
+        topics[topic] = []
+        for part in range(stream["parts"]):
+            path = os.path.join(folder, f"{topic}-{part}.jsonl")
+            if os.path.exists(path):
+                with open(path, encoding="utf-8") as lines:
+                    topics[topic] += [json.loads(line) for line in lines]
+    return topics
+
+
+
 def run_simulated(plan, settings, job, folder):
     broken = ["--break", settings.broken] if settings.broken else []
     out, log = os.path.join(folder, "out"), os.path.join(folder, "log")
@@ -221,15 +247,9 @@ def run_simulated(plan, settings, job, folder):
             "--commit-ms", str(settings.commit_ms), "--txn-bytes", str(settings.txn_bytes),
             "--spill-bytes", str(settings.spill_bytes), "--fetch-bytes", str(settings.fetch_bytes),
             "--crashes", str(settings.crashes), "--pieces", str(settings.pieces),
+            "--pause-ms", str(settings.pause_ms),
             "--resets", str(int(settings.reset))] + more + broken, log, (0,))
-    topics = {}
-    for topic, stream in plan["streams"].items():
-        topics[topic] = []
-        for part in range(stream["parts"]):
-            path = os.path.join(out, f"{topic}-{part}.jsonl")
-            if os.path.exists(path):
-                with open(path, encoding="utf-8") as lines:
-                    topics[topic] += [json.loads(line) for line in lines]
+    topics = read_topics(plan, out)
     with open(os.path.join(out, "stats.json"), encoding="utf-8") as stats:
         return topics, out, json.load(stats)
 
@@ -264,8 +284,7 @@ def one_run(plan, wanted, settings, job, folder, first, tally):
     os.makedirs(folder)
     run = run_simulated if settings.simulated else run_real
     topics, files, counts = run(plan, settings, job, folder)
-    forms = {t: s["value"] for t, s in plan["streams"].items()}
-    actuals = {t: [compare.Actual(r, forms[t]) for r in rs] for t, rs in topics.items()}
+    forms, actuals = {t: s["value"] for t, s in plan["streams"].items()}, actuals_of(plan, topics)
     for topic, outs in wanted.topics.items():
         tally.counts["compared in order"] += compare.check_topic(topic, outs, actuals[topic],
                                                                  forms[topic])
@@ -281,6 +300,32 @@ def one_run(plan, wanted, settings, job, folder, first, tally):
         check_counts(wanted, counts)
     add_counts(tally, wanted, settings, counts)
     return actuals
+
+
+def actuals_of(plan, topics):
+    return {t: [compare.Actual(r, plan["streams"][t]["value"]) for r in rs]
+            for t, rs in topics.items()}
+
+
+def silent_run(plan, wanted, settings, job, folder, tally):
+    """Where inputs fall silent, the wall clock has a say: no model knows the results, but the marks
+    do, and a rerun after a reset obeys them."""
+    os.makedirs(folder)
+    topics, files, counts = run_simulated(plan, settings, job.replace("job.yaml", "silent.yaml"),
+                                          folder)
+    after = actuals_of(plan, topics)
+    before = actuals_of(plan, read_topics(plan, os.path.join(files, "before")))
+    one_task = all(plan["streams"][s["stream"]]["parts"] == 1 for s in plan["sources"])
+    for topic, outs in wanted.topics.items():
+        tally.counts["compared after a reset"] += compare.check_rerun(topic, outs, before[topic],
+                                                                      after[topic], one_task)
+    tally.counts["silent runs"] += 1
+    tally.counts["crashes"] += counts["crashes"]
+    tally.counts["marks of silence"] += counts["marks_of_silence"]
+    if counts["marks_of_silence"] > 0:
+        tally.features["inputs silent"] = 1
+    if any(len(before[topic]) != len(outs) for topic, outs in wanted.topics.items()):
+        tally.features["silence changed it"] = 1
 
 
 def add_counts(tally, wanted, settings, counts):
@@ -309,6 +354,18 @@ def save(plan, wanted, settings, folder, why):
                                      ensure_ascii=False) + "\n")
 
 
+def runs_of(plan, wanted, args):
+    simulated = bool(os.environ.get("SIM_JOB")) and not args.real
+    for number in range(args.runs):
+        settings = Settings(plan, bool(wanted.stops), number,
+                            simulated and not (number == 1 and plan["seed"] % 8 == 0), args.broken)
+        settings.state = args.state or settings.state
+        yield settings
+    # Marks about what the job wrote itself do not outlive a reset.
+    if simulated and not args.broken and not plan["reads_back"]:
+        yield silent(plan["seed"], args.runs)
+
+
 def one_plan(seed, args, root):
     """Returns the tally, and None or what went wrong."""
     tally, folder = Tally(), os.path.join(root, str(seed))
@@ -317,15 +374,14 @@ def one_plan(seed, args, root):
     tally.features.update(coverage.of_plan(plan, wanted))
     write_input(plan, os.path.join(folder, "job"), wanted.stops)
     job, first, problem = os.path.join(folder, "job", "job.yaml"), None, None
-    simulated = bool(os.environ.get("SIM_JOB")) and not args.real
-    for number in range(args.runs):
-        settings = Settings(plan, bool(wanted.stops), number,
-                            simulated and not (number == 1 and seed % 8 == 0), args.broken)
-        settings.state = args.state or settings.state
+    for settings in runs_of(plan, wanted, args):
+        place = os.path.join(folder, f"run-{settings.number}")
         try:
-            got = one_run(plan, wanted, settings, job, os.path.join(folder, f"run-{number}"), first,
-                          tally)
-            first = first or got
+            if settings.silent:
+                silent_run(plan, wanted, settings, job, place, tally)
+            else:
+                got = one_run(plan, wanted, settings, job, place, first, tally)
+                first = first or got
         except (compare.Mismatch, Failed) as error:
             problem = f"plan {seed}, {settings}:\n   {error}"
         except Exception:  # the campaign itself is at fault: told like any failure

@@ -2,13 +2,15 @@
  *
  *   sim_job --job job.yaml --input DIR --out DIR [--seed N] [--workers N] [--commit-ms N]
  *           [--txn-bytes N] [--spill-bytes N] [--spill-age-ms N] [--fetch-bytes N] [--crashes N]
- *           [--pieces N] [--resets N] [--stopped job.yaml]
+ *           [--pieces N] [--pause-ms N] [--resets N] [--stopped job.yaml]
  *           [--schedule even|slow-io|slow-log|slow-workers|lame-worker] [--break NAME]
  *
  * The files of DIR (not of folders in it) are the connectors' files. --pieces: they grow in so
  * many, cut anywhere, while the job runs without an end, is stopped, crashes; then it runs to its
  * end.
- * --resets: then it is reset and run to its end, so often. --stopped: first this job runs, which an
+ * --pause-ms: at most so long nothing comes after a piece, by the virtual clock.
+ * --resets: then it is reset and run to its end, so often; what stood there
+ * before the last one lies in before/. --stopped: first this job runs, which an
  * error should stop; `stopped` in the counts is its message. Out come
  *   <topic>-<partition>.jsonl   committed records of every topic that is not internal, in order, as
  *                               `millrace consume` prints them, without offsets
@@ -38,7 +40,7 @@
 
 typedef struct arguments {
     const char *job, *input, *out, *stopped;
-    uint64_t seed, crashes, pieces, resets;
+    uint64_t seed, crashes, pieces, pause_ms, resets;
     mr_job_world_options options;
     mr_breaks breaks;
 } arguments;
@@ -100,6 +102,8 @@ static bool take_number(arguments *args, const char *name, uint64_t number) {
         args->crashes = number;
     } else if (strcmp(name, "--pieces") == 0) {
         args->pieces = number;
+    } else if (strcmp(name, "--pause-ms") == 0) {
+        args->pause_ms = number;
     } else if (strcmp(name, "--resets") == 0) {
         args->resets = number;
     } else if (strcmp(name, "--workers") == 0) {
@@ -307,12 +311,25 @@ static mr_job_world_options options_of(run_state *run) {
     return options;
 }
 
+#define PAUSE_STEPS 16 /* between two looks at the clock */
+
+/* A slice of steps, and then a pause. */
+static mr_job_world_end run_slice(run_state *run, mr_job_world *world) {
+    mr_job_world_end end = mr_job_world_run(world, mr_prng_below(&run->prng, run->slice) + 1);
+    uint64_t pause_ms = mr_prng_below(&run->prng, run->args->pause_ms + 1);
+    int64_t until_ns = mr_job_world_now(world).mono_ns + (int64_t)pause_ms * 1000000;
+    while (end == MR_JOB_BUSY && mr_job_world_now(world).mono_ns < until_ns) {
+        end = mr_job_world_run(world, PAUSE_STEPS);
+    }
+    return end;
+}
+
 /* While there are pieces left the program has no end of its own: they come while it runs, or after
  * it was stopped or crashed. */
 static mr_job_world_end drive(run_state *run, mr_job_world *world) {
     bool endless = run->pieces_left > 0;
     while (endless) {
-        mr_job_world_end end = mr_job_world_run(world, mr_prng_below(&run->prng, run->slice) + 1);
+        mr_job_world_end end = run_slice(run, world);
         if (end != MR_JOB_BUSY || mr_sim_disk_is_off(run->sim)) {
             return end == MR_JOB_BUSY ? MR_JOB_CRASHED : end;
         }
@@ -407,7 +424,12 @@ static void run_stopped(run_state *run) {
     run->job_text = job_text;
 }
 
+static bool write_topics(run_state *run, const char *folder);
+
 static void reset(run_state *run) {
+    if (!write_topics(run, "before/")) {
+        say_problem(run, "reset", "what stands there cannot be written down");
+    }
     mr_job_world_options options = options_of(run);
     mr_err err = {0};
     mr_sim_disk_stop_at(run->sim, UINT64_MAX);
@@ -531,7 +553,7 @@ static mr_status compile(run_state *run, mr_plan **plan) {
     return status;
 }
 
-static bool write_topics(run_state *run) {
+static bool write_topics(run_state *run, const char *folder) {
     mr_plan *plan = NULL;
     disk_log log;
     bool written = compile(run, &plan) == MR_OK;
@@ -550,7 +572,8 @@ static bool write_topics(run_state *run) {
             continue;
         }
         char name[300];
-        snprintf(name, sizeof name, "%s-%" PRId32 ".jsonl", partition->topic, partition->number);
+        snprintf(name, sizeof name, "%s%s-%" PRId32 ".jsonl", folder, partition->topic,
+                 partition->number);
         to.partition = partition->number;
         mr_buf_clear(&to.out);
         disk_log_each(partition, 0, print_record, &to);
@@ -594,6 +617,29 @@ static bool write_files(run_state *run) {
     return written;
 }
 
+static void count_silence(void *arg, const disk_log_record *record) {
+    static const char end[] = "{\"mark\":\"end\"";
+    size_t len = sizeof end - 1;
+    bool ends = record->value.len >= len && memcmp(record->value.data, end, len) == 0;
+    *(uint64_t *)arg += !ends;
+}
+
+/* Marks that tell of silence: where the clock had a say. */
+static uint64_t marks_of_silence(run_state *run) {
+    disk_log log;
+    uint64_t count = 0;
+    disk_log_read(run->sim, MR_SIM_CURRENT, &log);
+    for (size_t i = 0; i < log.partitions_count; i++) {
+        const char *topic = log.partitions[i].topic;
+        size_t len = strlen(topic);
+        if (len > 6 && strcmp(topic + len - 6, "-marks") == 0) {
+            disk_log_each(&log.partitions[i], 0, count_silence, &count);
+        }
+    }
+    disk_log_deinit(&log);
+    return count;
+}
+
 static bool write_stats(run_state *run) {
     const totals *t = &run->totals;
     mr_buf out = {0};
@@ -604,10 +650,11 @@ static bool write_stats(run_state *run) {
                   ",\"records_in\":%" PRIu64 ",\"records_out\":%" PRIu64 ",\"late\":%" PRIu64
                   ",\"failed\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"windows_closed\":%" PRIu64
                   ",\"state_rows\":%" PRIu64 ",\"states_checked\":%" PRIu64 ",\"steps\":%" PRIu64
-                  ",\"stopped\":",
+                  ",\"marks_of_silence\":%" PRIu64 ",\"stopped\":",
                   t->commits, t->crashes, t->kills, t->crashes_between, t->rows_spilled,
                   t->replayed, t->replayed_most, t->records_in, t->records_out, t->late, t->failed,
-                  t->dropped, t->windows_closed, t->state_rows, t->stores_checked, t->steps);
+                  t->dropped, t->windows_closed, t->state_rows, t->stores_checked, t->steps,
+                  marks_of_silence(run));
     mr_status status = mr_json_put_string(&out, mr_buf_view(&run->stopped));
     mr_buf_put_text(&out, "}\n");
     bool written = status == MR_OK && write_real(run, "stats.json", mr_buf_view(&out));
@@ -662,7 +709,7 @@ int main(int argc, char **argv) {
     run.slice = steps * 2 / args.pieces + 1;
     run_all(&run, mutations);
     bool right = run.problem.len == 0;
-    right = write_topics(&run) && right;
+    right = write_topics(&run, "") && right;
     right = write_files(&run) && right;
     right = write_stats(&run) && right;
     if (!right) {
