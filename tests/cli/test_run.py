@@ -147,7 +147,7 @@ class Run(Case):
         self.wait_until("records are there", self.something_is_committed)
         child.stderr.close()
         child.send_signal(signal.SIGINT)
-        self.assertEqual(child.wait(timeout=30), 0)
+        self.assertEqual(child.wait(timeout=120), 0)
         child.stdout.close()
         self.children.remove(child)
         self.expect(0, "run", "job.yaml", "--until-end")
@@ -155,7 +155,7 @@ class Run(Case):
 
     def test_on_a_terminal_one_line_is_rewritten_and_gone_at_the_end(self):
         terminal, stderr = pty.openpty()
-        child = subprocess.Popen([self.program, "run", "job.yaml", "--rate", "500"],
+        child = subprocess.Popen([self.program, "run", "job.yaml", "--rate", "500", "--state", STATES[0]],
                                  cwd=self.folder, stdin=subprocess.DEVNULL, stderr=stderr)
         os.close(stderr)
         said = b""
@@ -165,7 +165,7 @@ class Run(Case):
             child.send_signal(signal.SIGINT)
             while b"records/s" not in said:
                 said += os.read(terminal, 4096)
-            self.assertEqual(child.wait(timeout=30), 0)
+            self.assertEqual(child.wait(timeout=120), 0)
         finally:
             child.kill()
             child.wait()
@@ -180,8 +180,8 @@ class Run(Case):
             for number in range(3):
                 os.close(number)
 
-        child = subprocess.Popen([self.program, "run", "job.yaml", "--until-end"], cwd=self.folder,
-                                 preexec_fn=close_all)
+        child = subprocess.Popen([self.program, "run", "job.yaml", "--until-end", "--state", STATES[0]],
+                                 cwd=self.folder, preexec_fn=close_all)
         self.assertEqual(child.wait(timeout=120), 0)
         self.assert_right(self.read("out.jsonl"))
         for folder, _, names in os.walk(self.folder):
