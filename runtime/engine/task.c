@@ -243,7 +243,7 @@ static mr_status step_once(mr_task *task, mr_now now, bool *did, mr_failure *fai
     for (uint32_t i = 0; i < task->inputs_count && status == MR_OK; i++) {
         status = mr_task_input_head(task, &task->inputs[i], failure);
     }
-    if (status != MR_OK || mr_task_resuming(task) || mr_task_mark_waits(task)) {
+    if (status != MR_OK || mr_task_resuming(task) || mr_task_mark_waits(task, now)) {
         *did = false;
         return status;
     }

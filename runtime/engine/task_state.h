@@ -187,8 +187,9 @@ void mr_task_time_minimum(mr_task *task);
 void mr_task_time_tell(const mr_task *task);
 /* The next mark of the log, if it is due at the present cursors; applied. */
 bool mr_task_mark_replay(mr_task *task);
-/* Whether the next mark is to be obeyed is not known before more was read: nothing may be taken. */
-bool mr_task_mark_waits(const mr_task *task);
+/* Whether the next mark is to be obeyed is not known before more was read: nothing may be taken.
+ * Plans the next look. */
+bool mr_task_mark_waits(mr_task *task, mr_now now);
 bool mr_task_replaying(const mr_task *task);
 /* Looks at the clock: writes idle, awake, time and end marks that are due. true: one was written.
  */

@@ -160,6 +160,20 @@ static bool empty(const task_input *input) {
     return !input->has_head && !input->reading && input->fetched_count == 0 && input->at_end;
 }
 
+/* A source of this process that has more to read is not silent. */
+static bool fed(const mr_task *task, const task_input *input) {
+    const mr_plan *plan = task->config.plan;
+    const mr_board *board = task->config.board;
+    bool until_end = board->until == MR_RUN_UNTIL_END;
+    for (uint32_t i = 0; i < plan->sources_count; i++) {
+        const atomic_bool *over = until_end ? &board->source_done[i] : &board->source_resting[i];
+        if (plan->sources[i].stream == input->plan->index && !atomic_load(over)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* How far an input has been taken. What is no record (a transaction's marker) is passed with the
  * record behind it or with the end of what was fetched, whichever is seen first: both are the same
  * place for a mark. */
@@ -186,18 +200,24 @@ static bool may_be_over(const mr_task *task, const task_mark *mark) {
     return mark->kind == MARK_END && mark->generation < task->config.topics->generation;
 }
 
-bool mr_task_mark_waits(const mr_task *task) {
+/* Whether that end is over is not known before the input's source has looked for more. */
+static bool waits(const mr_task *task, const task_mark *mark) {
+    const task_input *input = &task->inputs[mark->input];
+    return may_be_over(task, mark) && !input->has_head && (!empty(input) || fed(task, input));
+}
+
+bool mr_task_mark_waits(mr_task *task, mr_now now) {
     const task_mark *mark = mark_at_hand(task);
-    if (!mark || !may_be_over(task, mark)) {
+    if (!mark || !waits(task, mark)) {
         return false;
     }
-    const task_input *input = &task->inputs[mark->input];
-    return !input->has_head && !empty(input);
+    task->look_ns = now.mono_ns + END_POLL_NS; /* a source's rest wakes nobody */
+    return true;
 }
 
 bool mr_task_mark_replay(mr_task *task) {
     const task_mark *mark = mark_at_hand(task);
-    if (!mark || mr_task_mark_waits(task)) {
+    if (!mark || waits(task, mark)) {
         return false;
     }
     if (may_be_over(task, mark) && task->inputs[mark->input].has_head) {
@@ -337,20 +357,6 @@ void mr_task_marks_loaded(mr_task *task) {
 }
 
 /* ---- the clock ---- */
-
-/* A source of this process that has more to read is not silent. */
-static bool fed(const mr_task *task, const task_input *input) {
-    const mr_plan *plan = task->config.plan;
-    const mr_board *board = task->config.board;
-    bool until_end = board->until == MR_RUN_UNTIL_END;
-    for (uint32_t i = 0; i < plan->sources_count; i++) {
-        const atomic_bool *over = until_end ? &board->source_done[i] : &board->source_resting[i];
-        if (plan->sources[i].stream == input->plan->index && !atomic_load(over)) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static bool silent(const mr_task *task, const task_input *input, mr_now now) {
     return input->plan->kind == MR_INPUT_STREAM && empty(input) && !fed(task, input) &&
@@ -501,6 +507,8 @@ static void plan_next_look(mr_task *task, mr_now now) {
         int64_t look_ns = input->silent_since_ns + input->stream->idle_ms * 1000000;
         if (mr_task_input_ends(input)) {
             look_ns = now.mono_ns + END_POLL_NS; /* a source's end wakes nobody */
+        } else if (look_ns <= now.mono_ns && fed(task, input)) {
+            look_ns = now.mono_ns + MARK_INTERVAL_NS; /* a source's rest wakes nobody */
         }
         if (look_ns > now.mono_ns && look_ns < next_ns) {
             next_ns = look_ns;

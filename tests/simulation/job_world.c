@@ -201,6 +201,7 @@ static mr_status start_members(mr_job_world *world, mr_err *err) {
                                 .spill_age_ms = options->spill_age_ms,
                                 .fetch_bytes_max = options->fetch_bytes_max,
                                 .txn_bytes_max = options->txn_bytes_max,
+                                .rate = options->rate,
                                 .graph_breaks = options->graph_breaks,
                                 .writeback_breaks = options->writeback_breaks,
                                 .client = make_client,

@@ -42,6 +42,7 @@ typedef struct mr_job_world_options {
     uint64_t rows_bytes_max;  /* 0: never by memory */
     int64_t spill_age_ms;     /* 0: never by age */
     uint32_t fetch_bytes_max; /* 0: MR_FETCH_BYTES_MAX */
+    uint64_t rate;            /* source records a second; 0: no bound */
     int64_t step_ns;          /* what one step takes; 0: 20000 */
     uint64_t segment_bytes_max;
     mr_run_until until;

@@ -1,0 +1,225 @@
+/* Silence and time: marks, their replay behind crashes and resets, the ends of inputs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "runtime/engine/task_state.h"
+#include "tests/unit/job_fixture.h"
+
+/* ---- marks ---- */
+
+static bool closed_two(const mr_board *board) {
+    return atomic_load(&board->windows_closed) == 2;
+}
+
+static bool closed_two_and_late(const mr_board *board) {
+    return closed_two(board) && atomic_load(&board->records_late) == 1;
+}
+
+static bool late_one(const mr_board *board) {
+    return atomic_load(&board->records_late) == 1;
+}
+
+static const char windowed_job[] =
+    "job: j\n"
+    "streams:\n"
+    "  a: {topic: a, key: string, value: json, time: {from: value.at}}\n"
+    "  out: {topic: out, key: string, value: json}\n"
+    "  tardy: {topic: tardy, key: string, value: json}\n"
+    "pipelines:\n"
+    "  p:\n"
+    "    from: a\n"
+    "    steps:\n"
+    "      - count: {store: n, window: {tumbling: 1s, grace: 0s, late: tardy, emit: final}}\n"
+    "    to: out\n";
+
+/* The mark stands behind a transaction's marker, the replay sees the record behind that first. */
+static void a_mark_is_obeyed_before_the_record_that_came_after_it(void **state) {
+    job_fixture *f = *state;
+    job_put(f, "a", "k={\"at\":0} k={\"at\":1000}");
+    job_run_until(f, windowed_job, closed_two); /* the second one by an idle mark */
+    job_put(f, "a", "k={\"at\":1500}");
+    job_run_until(f, windowed_job, late_one);
+    assert_string_equal(job_records_of(f, "out"), "k=1 k=1");
+    assert_string_equal(job_records_of(f, "tardy"), "k={\"at\":1500}");
+    job_reset(f, windowed_job);
+    assert_string_equal(job_records_of(f, "out"), "");
+    job_run_until(f, windowed_job, closed_two_and_late);
+    assert_string_equal(job_records_of(f, "out"), "k=1 k=1");
+    assert_string_equal(job_records_of(f, "tardy"), "k={\"at\":1500}");
+}
+
+static const char two_hops_job[] =
+    "job: j\n"
+    "streams:\n"
+    "  a: {topic: a, key: string, value: json}\n"
+    "  mid: {topic: mid, key: string, value: json, time: {from: value.at}}\n"
+    "  out: {topic: out, key: string, value: json}\n"
+    "  tardy: {topic: tardy, key: string, value: json}\n"
+    "pipelines:\n"
+    "  first: {from: a, steps: [{filter: value.at >= 0}], to: mid}\n"
+    "  second:\n"
+    "    from: mid\n"
+    "    steps:\n"
+    "      - count: {store: n, window: {tumbling: 1s, grace: 0s, late: tardy, emit: final}}\n"
+    "    to: out\n";
+
+/* A reset empties `mid`: marks of the time before speak of offsets that never come again. */
+static void marks_about_an_emptied_topic_are_not_obeyed(void **state) {
+    job_fixture *f = *state;
+    job_put(f, "a", "k={\"at\":0} k={\"at\":1000}");
+    job_run_until(f, two_hops_job, closed_two);
+    job_reset(f, two_hops_job);
+    job_run_until(f, two_hops_job, closed_two);
+    assert_string_equal(job_records_of(f, "out"), "k=1 k=1");
+    assert_string_equal(job_records_of(f, "tardy"), "");
+    /* And what this generation marked is obeyed by a task that comes back. */
+    job_put(f, "a", "k={\"at\":1500}");
+    job_run_until(f, two_hops_job, late_one);
+    assert_string_equal(job_records_of(f, "tardy"), "k={\"at\":1500}");
+}
+
+static const char two_inputs_job[] =
+    "job: j\n"
+    "streams:\n"
+    "  a: {topic: a, key: string, value: json, time: {from: value.at}}\n"
+    "  b: {topic: b, key: string, value: json, time: {from: value.at}}\n"
+    "  out: {topic: out, key: string, value: json}\n"
+    "  tardy: {topic: tardy, key: string, value: json}\n"
+    "sources: {lines: {file: {path: b.jsonl, format: json}, to: b}}\n"
+    "pipelines:\n"
+    "  p:\n"
+    "    from: [a, b]\n"
+    "    steps:\n"
+    "      - rekey: value.k\n"
+    "      - count: {store: n, window: {tumbling: 1s, grace: 0s, late: tardy, emit: final}}\n"
+    "    to: out\n";
+
+/* `a` is idle when `b` ends: what b's time closed stays closed, also behind a restart. */
+static void an_idle_input_is_not_earlier_than_what_an_ended_one_closed(void **state) {
+    job_fixture *f = *state;
+    job_put(f, "a", "={\"k\":\"x\",\"at\":100}");
+    job_write_file(f, "b.jsonl", "{\"k\":\"x\",\"at\":200}\n{\"k\":\"x\",\"at\":5000}\n");
+    job_run_to_end(f, two_inputs_job);
+    job_put(f, "a", "={\"k\":\"x\",\"at\":300}");
+    job_run_to_end(f, two_inputs_job);
+    assert_string_equal(job_records_of(f, "out"), "x=2");
+    assert_string_equal(job_records_of(f, "tardy"), "x={\"k\":\"x\",\"at\":300}");
+}
+
+/* ---- ends ---- */
+
+static const char source_job[] =
+    "job: j\n"
+    "streams:\n"
+    "  b: {topic: b, key: string, value: json, time: {from: value.at}}\n"
+    "  out: {topic: out, key: string, value: json}\n"
+    "sources: {lines: {file: {path: b.jsonl, format: json}, to: b}}\n"
+    "pipelines:\n"
+    "  p:\n"
+    "    from: b\n"
+    "    steps:\n"
+    "      - rekey: value.k\n"
+    "      - count: {store: n, window: {tumbling: 1s, grace: 0s, late: drop, emit: final}}\n"
+    "    to: out\n";
+
+static void records_behind_an_end_are_refused(void **state) {
+    job_fixture *f = *state;
+    job_write_file(f, "b.jsonl", "{\"k\":\"x\",\"at\":200}\n");
+    job_run_to_end(f, source_job);
+    assert_string_equal(job_records_of(f, "out"), "x=1");
+    job_run_to_end(f, source_job); /* nothing new is fine */
+    job_put(f, "b", "={\"k\":\"x\",\"at\":300}");
+    mr_job_world_options options = job_options_of(f, source_job, MR_RUN_UNTIL_END);
+    assert_int_equal(job_open(f, &options), MR_OK);
+    assert_int_equal(mr_job_world_run(f->world, JOB_STEPS_MAX), MR_JOB_FAILED);
+    assert_non_null(strstr(mr_job_world_failure(f->world)->message, "b[0]@"));
+    assert_non_null(strstr(mr_job_world_failure(f->world)->message, "--until-end"));
+    job_leave(f);
+    job_reset(f, source_job);
+    job_run_to_end(f, source_job); /* it was not the end */
+    assert_string_equal(job_records_of(f, "out"), "x=2");
+    job_reset(f, source_job);
+    job_run_to_end(f, source_job); /* but the second one was */
+    assert_string_equal(job_records_of(f, "out"), "x=2");
+}
+
+static bool closed_one(const mr_board *board) {
+    return atomic_load(&board->windows_closed) == 1;
+}
+
+/* The source has to look first whether there is more: a reset takes up what was added behind the
+ * end. */
+static void an_end_of_before_a_reset_waits_for_the_source(void **state) {
+    job_fixture *f = *state;
+    job_write_file(f, "b.jsonl", "{\"k\":\"x\",\"at\":200}\n");
+    job_run_to_end(f, source_job);
+    job_reset(f, source_job);
+    job_write_file(f, "b.jsonl",
+                   "{\"k\":\"x\",\"at\":200}\n{\"k\":\"x\",\"at\":210}\n"
+                   "{\"k\":\"x\",\"at\":220}\n");
+    mr_job_world_options options = job_options_of(f, source_job, MR_RUN_UNTIL_END);
+    options.rate = 2;
+    job_run_options_until(f, &options, closed_one);
+    assert_string_equal(job_records_of(f, "out"), "x=3");
+    job_reset(f, source_job);
+    options = job_options_of(f, source_job, MR_RUN_FOR_EVER);
+    job_run_options_until(f, &options, closed_one); /* nothing was added: it is the end */
+    assert_string_equal(job_records_of(f, "out"), "x=3");
+}
+
+/* ---- silence ---- */
+
+static const char fed_job[] =
+    "job: j\n"
+    "streams:\n"
+    "  a: {topic: a, key: string, value: json, time: {from: value.at}, create: {partitions: 2}}\n"
+    "  out: {topic: out, key: string, value: json}\n"
+    "sources:\n"
+    "  lines: {file: {path: a.jsonl, format: json}, to: a, steps: [{rekey: value.k}]}\n"
+    "pipelines:\n"
+    "  p:\n"
+    "    from: a\n"
+    "    steps:\n"
+    "      - count: {store: n, window: {tumbling: 1s, grace: 0s, late: drop, emit: final}}\n"
+    "    to: out\n";
+
+/* One partition gets its only record first; the source goes on for longer than `idle`, then rests.
+ * Nothing comes that would wake the worker of that partition. */
+static void a_partition_is_silent_when_its_source_rests_at_last(void **state) {
+    job_fixture *f = *state;
+    mr_buf lines = {0};
+    mr_buf_put_text(&lines, "{\"k\":\"a\",\"at\":0}\n");
+    for (int i = 0; i < 300; i++) {
+        mr_buf_put_text(&lines, "{\"k\":\"d\",\"at\":0}\n");
+    }
+    job_write_file(f, "a.jsonl", mr_buf_cstr(&lines));
+    mr_buf_deinit(&lines);
+    mr_job_world_options options = job_options_of(f, fed_job, MR_RUN_FOR_EVER);
+    options.workers = 3; /* a task each, the source beside the first of them */
+    options.rate = 100;
+    job_run_options_until(f, &options, closed_two);
+    assert_string_equal(job_records_of(f, "out"), "a=1 d=300");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_mark_is_obeyed_before_the_record_that_came_after_it,
+                                        job_setup, job_teardown),
+        cmocka_unit_test_setup_teardown(marks_about_an_emptied_topic_are_not_obeyed, job_setup,
+                                        job_teardown),
+        cmocka_unit_test_setup_teardown(an_idle_input_is_not_earlier_than_what_an_ended_one_closed,
+                                        job_setup, job_teardown),
+        cmocka_unit_test_setup_teardown(records_behind_an_end_are_refused, job_setup, job_teardown),
+        cmocka_unit_test_setup_teardown(an_end_of_before_a_reset_waits_for_the_source, job_setup,
+                                        job_teardown),
+        cmocka_unit_test_setup_teardown(a_partition_is_silent_when_its_source_rests_at_last,
+                                        job_setup, job_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
