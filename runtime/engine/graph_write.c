@@ -203,6 +203,7 @@ static mr_status writer_time(mr_graph *graph, const mr_plan_stream *to, const gr
     }
     mr_scope scope;
     mr_graph_scope(graph, view, &scope);
+    scope.stream_time_ms = INT64_MIN; /* as for whoever reads it */
     mr_datum result;
     mr_status status =
         mr_code_eval(to->time_from, &scope, graph->config.script, graph->arena, &result, err);

@@ -181,7 +181,8 @@ static mr_status internal_head(mr_task *task, task_input *input, const mr_record
     return MR_OK;
 }
 
-/* `ts` of a record read from a named topic. */
+/* `ts` of a record read from a named topic. The task's time is none of its business: how far that
+ * is when the record is read depends on when it came. */
 static mr_status event_time(mr_task *task, task_input *input, mr_flow *flow, mr_err *err) {
     const mr_plan_stream *stream = input->stream;
     if (stream->time_from) {
@@ -194,7 +195,7 @@ static mr_status event_time(mr_task *task, task_input *input, mr_flow *flow, mr_
                           .topic = input->topic,
                           .partition = flow->origin.partition,
                           .offset = flow->origin.offset,
-                          .stream_time_ms = task->min_ms,
+                          .stream_time_ms = INT64_MIN,
                           .task = task->config.partition};
         mr_datum result;
         mr_status status = mr_code_eval(stream->time_from, &scope, task->script,
