@@ -55,23 +55,6 @@ static mr_status load_times(mr_task *task, task_input *input) {
     return MR_OK;
 }
 
-static mr_status load_marks_applied(mr_task *task) {
-    mr_bytes row;
-    mr_status status =
-        mr_writeback_get(task->families[0].table, mr_bytes_text("m"), &row, &task->err);
-    if (status == MR_NOT_FOUND) {
-        return MR_OK;
-    }
-    if (status == MR_OK && row.len != 4) {
-        return mr_err_set(&task->err, MR_CORRUPT, "row m has %zu bytes", row.len);
-    }
-    if (status == MR_OK) {
-        uint32_t applied = mr_get_be32(row.data);
-        task->marks_applied = applied < task->marks_count ? applied : task->marks_count;
-    }
-    return status;
-}
-
 static void keep_stray(void *arg, uint32_t outbox_topic, const mr_record *record) {
     mr_task *task = arg;
     if (!task->strays) {
@@ -104,7 +87,7 @@ static mr_status open_graph(mr_task *task) {
 
 static mr_status begin_running(mr_task *task, mr_now now, mr_failure *failure) {
     mr_task_marks_loaded(task);
-    mr_status status = load_marks_applied(task);
+    mr_status status = MR_OK;
     for (uint32_t i = 0; i < task->inputs_count && status == MR_OK; i++) {
         status = load_times(task, &task->inputs[i]);
     }

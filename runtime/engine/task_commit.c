@@ -64,7 +64,7 @@ static mr_status put_task_rows(mr_task *task) {
     }
     if (status == MR_OK && task->marks_moved) {
         mr_buf value = {0};
-        mr_buf_put_be32(&value, task->marks_applied);
+        mr_buf_put_be32(&value, task->marks_passed);
         status = put_row(task, "m", &value);
         mr_buf_deinit(&value);
         task->marks_moved = false;
@@ -107,6 +107,7 @@ static void seal_marks(mr_task *task, mr_commit *commit, mr_now now) {
             .timestamp_ms = now.wall_ms, .key = mr_buf_view(&key), .value = mr_buf_view(&value)};
         mr_commit_add_record(commit, task->config.topics->marks.partition_first, &record);
     }
+    mr_task_marks_sealed(task);
     mr_buf_deinit(&key);
     mr_buf_deinit(&value);
 }

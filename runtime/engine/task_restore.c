@@ -264,6 +264,10 @@ static mr_status step_families(mr_task *task, mr_now now, mr_member_activity *ac
             }
         }
     }
+    mr_status status = mr_task_marks_begin(task);
+    if (status != MR_OK) {
+        return mr_task_fail(task, status, failure);
+    }
     mr_machine_move(&task->machine, TASK_MARKS);
     return MR_OK;
 }

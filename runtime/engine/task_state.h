@@ -86,6 +86,7 @@ typedef struct task_mark {
     int64_t time_ms;    /* MARK_TIME */
     int64_t *cursor;    /* by input */
     int64_t generation; /* of the job, when it was written */
+    uint32_t number;    /* among all marks of this task, also of other shapes of the job */
 } task_mark;
 
 /* A changelogged table of the task: `_task` is family 0, the stores follow. */
@@ -132,12 +133,14 @@ typedef struct mr_task {
     int64_t min_ms;   /* the task's minimum; INT64_MIN: none */
     bool due_checked; /* nothing is due at min_ms */
     bool held;        /* the last step found nothing it may take */
-    task_mark *marks; /* own marks of the log, then those written by this run */
+    task_mark *marks; /* of the log and not obeyed yet, or of this run and not sealed yet */
     uint32_t marks_count, marks_cap;
-    uint32_t marks_applied; /* a row of `_task` */
-    int64_t marks_since;    /* marks of generations before this one say nothing about the inputs */
-    uint32_t marks_sealed;  /* written to the log up to here */
-    bool marks_moved;
+    uint32_t marks_applied;  /* of these */
+    uint32_t marks_sealed;   /* of these, written to the log */
+    uint32_t marks_numbered; /* all there ever were */
+    uint32_t marks_passed;   /* those obeyed or passed over: a row of `_task` */
+    int64_t marks_since;     /* marks of generations before this one say nothing about the inputs */
+    bool marks_moved;        /* since the last seal */
     int64_t all_silent_since_ns; /* -1: not all are */
     int64_t idle_base_ms;        /* the minimum when all fell silent */
     int64_t idle_time_ms;        /* of the last time mark since then */
@@ -195,9 +198,13 @@ bool mr_task_replaying(const mr_task *task);
  */
 mr_status mr_task_mark_new(mr_task *task, mr_now now, bool *written,
                            mr_failure *failure) MR_CHECKED;
+/* Before the first mark of the log is loaded; `_task` is restored. */
+mr_status mr_task_marks_begin(mr_task *task) MR_CHECKED;
 mr_status mr_task_mark_load(mr_task *task, const mr_record *record) MR_CHECKED;
-/* After the last mark of the log was loaded. */
+/* After the last one. */
 void mr_task_marks_loaded(mr_task *task);
+/* What was obeyed and is sealed is not needed any more. */
+void mr_task_marks_sealed(mr_task *task);
 void mr_task_mark_encode(const mr_task *task, const task_mark *mark, mr_buf *key, mr_buf *value);
 void mr_task_marks_deinit(mr_task *task);
 /* The input is bounded in this run and not ended yet. */

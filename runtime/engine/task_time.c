@@ -99,7 +99,8 @@ static task_mark *push_mark(mr_task *task) {
         task->marks = mr_realloc(task->marks, task->marks_cap * sizeof *task->marks);
     }
     task_mark *mark = &task->marks[task->marks_count++];
-    *mark = (task_mark){.cursor = mr_alloc_array(task->inputs_count + 1, sizeof(int64_t))};
+    *mark = (task_mark){.cursor = mr_alloc_array(task->inputs_count + 1, sizeof(int64_t)),
+                        .number = task->marks_numbered++};
     return mark;
 }
 
@@ -111,6 +112,12 @@ static void keep_minimum(mr_task *task) {
             raise_time(&task->inputs[i], 0, task->min_ms);
         }
     }
+}
+
+static void pass_mark(mr_task *task, const task_mark *mark) {
+    task->marks_applied++;
+    task->marks_passed = mark->number + 1;
+    task->marks_moved = true;
 }
 
 static void apply_mark(mr_task *task, const task_mark *mark) {
@@ -138,8 +145,7 @@ static void apply_mark(mr_task *task, const task_mark *mark) {
         break;
     }
     input->times_moved = true;
-    task->marks_applied++;
-    task->marks_moved = true;
+    pass_mark(task, mark);
     mr_task_time_minimum(task);
 }
 
@@ -221,8 +227,7 @@ bool mr_task_mark_replay(mr_task *task) {
         return false;
     }
     if (may_be_over(task, mark) && task->inputs[mark->input].has_head) {
-        task->marks_applied++; /* it was not the end */
-        task->marks_moved = true;
+        pass_mark(task, mark); /* it was not the end */
     } else {
         apply_mark(task, mark);
     }
@@ -310,6 +315,21 @@ static bool read_mark(mr_task *task, mr_json root, task_mark *mark, int64_t *sin
     return found;
 }
 
+mr_status mr_task_marks_begin(mr_task *task) {
+    mr_bytes row;
+    mr_status status =
+        mr_writeback_get(task->families[0].table, mr_bytes_text("m"), &row, &task->err);
+    if (status == MR_OK && row.len != 4) {
+        return mr_err_set(&task->err, MR_CORRUPT, "row m has %zu bytes", row.len);
+    }
+    task->marks_passed = status == MR_OK ? mr_get_be32(row.data) : 0;
+    return status == MR_NOT_FOUND ? MR_OK : status;
+}
+
+static void drop_last_mark(mr_task *task) {
+    mr_free(task->marks[--task->marks_count].cursor);
+}
+
 mr_status mr_task_mark_load(mr_task *task, const mr_record *record) {
     char key[300];
     snprintf(key, sizeof key, "%s/%d", task->sub->name, task->config.partition);
@@ -324,11 +344,12 @@ mr_status mr_task_mark_load(mr_task *task, const mr_record *record) {
     if (status == MR_OK) {
         task_mark *mark = push_mark(task);
         int64_t since;
-        if (!read_mark(task, root, mark, &since)) {
-            mr_free(mark->cursor);
-            task->marks_count--;
-        } else if (since > task->marks_since) {
+        bool ours = read_mark(task, root, mark, &since);
+        if (ours && since > task->marks_since) {
             task->marks_since = since;
+        }
+        if (!ours || mark->number < task->marks_passed) {
+            drop_last_mark(task);
         }
     }
     mr_buf_deinit(&text);
@@ -354,6 +375,20 @@ void mr_task_marks_loaded(mr_task *task) {
     }
     task->marks_count = kept;
     task->marks_sealed = kept; /* what the log has is not written again */
+}
+
+void mr_task_marks_sealed(mr_task *task) {
+    uint32_t gone = task->marks_applied;
+    MR_ASSERT(gone <= task->marks_sealed);
+    for (uint32_t i = 0; i < gone; i++) {
+        mr_free(task->marks[i].cursor);
+    }
+    task->marks_count -= gone;
+    task->marks_sealed -= gone;
+    task->marks_applied = 0;
+    if (gone > 0 && task->marks_count > 0) {
+        memmove(task->marks, task->marks + gone, task->marks_count * sizeof *task->marks);
+    }
 }
 
 /* ---- the clock ---- */

@@ -13,6 +13,10 @@
 
 /* ---- marks ---- */
 
+static bool closed_one(const mr_board *board) {
+    return atomic_load(&board->windows_closed) == 1;
+}
+
 static bool closed_two(const mr_board *board) {
     return atomic_load(&board->windows_closed) == 2;
 }
@@ -112,6 +116,74 @@ static void an_idle_input_is_not_earlier_than_what_an_ended_one_closed(void **st
     assert_string_equal(job_records_of(f, "tardy"), "x={\"k\":\"x\",\"at\":300}");
 }
 
+/* ---- a job whose inputs come and go ---- */
+
+#define MERGED(inputs)                                                                             \
+    "job: j\n"                                                                                     \
+    "streams:\n"                                                                                   \
+    "  a1: {topic: a1, key: string, value: json, time: {from: value.at}}\n"                        \
+    "  a2: {topic: a2, key: string, value: json, time: {from: value.at}}\n"                        \
+    "  a3: {topic: a3, key: string, value: json, time: {from: value.at}}\n"                        \
+    "  out: {topic: out, key: string, value: json}\n"                                              \
+    "  tardy: {topic: tardy, key: string, value: json}\n"                                          \
+    "pipelines:\n"                                                                                 \
+    "  p:\n"                                                                                       \
+    "    from: " inputs "\n"                                                                       \
+    "    steps:\n"                                                                                 \
+    "      - count: {store: n, window: {tumbling: 1s, grace: 0s, late: tardy, emit: final}}\n"     \
+    "    to: out\n"
+
+static const mr_task *only_task(const job_fixture *f) {
+    const mr_worker *worker = mr_job_world_worker(f->world, 0);
+    assert_int_equal(mr_worker_members(worker), 1);
+    return (const mr_task *)mr_worker_member(worker, 0);
+}
+
+/* What `a2` was in the first run says nothing about it in the last one. */
+static void marks_are_obeyed_once_though_an_input_came_and_went(void **state) {
+    job_fixture *f = *state;
+    job_put(f, "a1", "k={\"at\":1000}");
+    job_put(f, "a2", "k={\"at\":900}");
+    job_run_until(f, MERGED("[a1, a2]"), closed_two);
+    job_put(f, "a2", "k={\"at\":2900}");
+    job_run_until(f, MERGED("[a1, a2]"), closed_one); /* a2 awoke, and fell asleep again */
+    job_put(f, "a3", "k={\"at\":5200}");
+    job_run_until(f, MERGED("[a1, a2, a3]"), closed_one);
+    mr_job_world_options options = job_options_of(f, MERGED("[a1, a2]"), MR_RUN_FOR_EVER);
+    assert_int_equal(job_open(f, &options), MR_OK);
+    while (only_task(f)->machine.state != TASK_RUNNING) {
+        assert_int_equal(mr_job_world_run(f->world, 1), MR_JOB_BUSY);
+    }
+    assert_false(mr_task_replaying(only_task(f)));
+    job_leave(f);
+}
+
+static bool closed_many(const mr_board *board) {
+    return atomic_load(&board->windows_closed) == 20;
+}
+
+/* A job that runs for years falls silent often. */
+static void marks_that_were_obeyed_are_not_kept(void **state) {
+    job_fixture *f = *state;
+    mr_buf records = {0};
+    for (int i = 0; i < 20; i++) {
+        mr_buf_printf(&records, "k={\"at\":%d} ", i * 1000);
+    }
+    job_put(f, "a1", mr_buf_cstr(&records));
+    mr_buf_deinit(&records);
+    for (int turn = 0; turn < 2; turn++) {
+        mr_job_world_options options = job_options_of(f, MERGED("[a1, a2]"), MR_RUN_FOR_EVER);
+        assert_int_equal(job_open(f, &options), MR_OK);
+        for (int i = 0; i < 5000 || !closed_many(mr_job_world_board(f->world)); i++) {
+            assert_int_equal(mr_job_world_run(f->world, 10), MR_JOB_BUSY);
+        }
+        assert_true(only_task(f)->marks_numbered > 2);
+        assert_int_equal(only_task(f)->marks_count, 0);
+        job_leave(f);
+        job_reset(f, MERGED("[a1, a2]"));
+    }
+}
+
 /* ---- ends ---- */
 
 static const char source_job[] =
@@ -147,10 +219,6 @@ static void records_behind_an_end_are_refused(void **state) {
     job_reset(f, source_job);
     job_run_to_end(f, source_job); /* but the second one was */
     assert_string_equal(job_records_of(f, "out"), "x=2");
-}
-
-static bool closed_one(const mr_board *board) {
-    return atomic_load(&board->windows_closed) == 1;
 }
 
 /* The source has to look first whether there is more: a reset takes up what was added behind the
@@ -215,6 +283,10 @@ int main(void) {
                                         job_teardown),
         cmocka_unit_test_setup_teardown(an_idle_input_is_not_earlier_than_what_an_ended_one_closed,
                                         job_setup, job_teardown),
+        cmocka_unit_test_setup_teardown(marks_are_obeyed_once_though_an_input_came_and_went,
+                                        job_setup, job_teardown),
+        cmocka_unit_test_setup_teardown(marks_that_were_obeyed_are_not_kept, job_setup,
+                                        job_teardown),
         cmocka_unit_test_setup_teardown(records_behind_an_end_are_refused, job_setup, job_teardown),
         cmocka_unit_test_setup_teardown(an_end_of_before_a_reset_waits_for_the_source, job_setup,
                                         job_teardown),
