@@ -21,12 +21,17 @@ static const mr_machine_rule txn_rules[TXN_STATES] = {
     [TXN_COMMITTING] = {"committing", 1u << TXN_FILLING},
 };
 
+/* Members that get on in one step of the worker: between them nobody looks for answers, commits or
+ * the end of the run. */
+#define MEMBERS_PER_STEP_MAX 8
+
 struct mr_worker {
     mr_worker_config config;
     mr_machine machine;
     mr_machine txn;
     mr_commit *commit;
     mr_member **members; /* sorted by rank: the most downstream first */
+    size_t *turns; /* at the first member of each rank: whose turn it is, counted from there */
     size_t members_count;
     mr_failure failure;
     int64_t dirty_since_ns; /* -1: nothing uncommitted when last looked */
@@ -56,6 +61,7 @@ void mr_worker_destroy(mr_worker *worker) {
         worker->members[i]->ops->destroy(worker->members[i]);
     }
     mr_free(worker->members);
+    mr_free(worker->turns);
     mr_commit_destroy(worker->commit);
     mr_log_client_destroy(worker->config.client);
     mr_mailbox_destroy(worker->config.works);
@@ -65,6 +71,8 @@ void mr_worker_destroy(mr_worker *worker) {
 void mr_worker_add(mr_worker *worker, mr_member *member) {
     worker->members =
         mr_realloc(worker->members, (worker->members_count + 1) * sizeof(mr_member *));
+    worker->turns = mr_realloc(worker->turns, (worker->members_count + 1) * sizeof(size_t));
+    worker->turns[worker->members_count] = 0;
     size_t at = worker->members_count++;
     uint32_t rank = member->ops->rank(member);
     while (at > 0 && worker->members[at - 1]->ops->rank(worker->members[at - 1]) > rank) {
@@ -138,18 +146,51 @@ static mr_status drain_events(mr_worker *worker, mr_now now) {
     return MR_OK;
 }
 
-/* The most downstream member that has something to do runs; then the loop looks again. */
-static mr_status step_members(mr_worker *worker, mr_now now, bool *progressed) {
-    *progressed = false;
-    for (size_t i = 0; i < worker->members_count && !*progressed; i++) {
-        mr_member *member = worker->members[i];
+static size_t end_of_rank(const mr_worker *worker, size_t first) {
+    uint32_t rank = worker->members[first]->ops->rank(worker->members[first]);
+    size_t end = first + 1;
+    while (end < worker->members_count &&
+           worker->members[end]->ops->rank(worker->members[end]) == rank) {
+        end++;
+    }
+    return end;
+}
+
+/* Members of one rank take turns, so that none of them waits until another one has worked off all
+ * there is. *bytes: uncommitted, of all members. */
+static mr_status step_rank(mr_worker *worker, size_t first, size_t end, mr_now now, size_t *bytes,
+                           bool *progressed) {
+    size_t count = end - first;
+    uint32_t got_on = 0;
+    for (size_t n = 0; n < count && got_on < MEMBERS_PER_STEP_MAX; n++) {
+        if (*bytes >= worker->config.txn_bytes_max) {
+            break;
+        }
+        mr_member *member = worker->members[first + worker->turns[first]];
+        worker->turns[first] = (worker->turns[first] + 1) % count;
         mr_failure failure = {0};
         mr_member_activity activity = MR_MEMBER_IDLE;
+        *bytes -= member->ops->uncommitted_bytes(member);
         mr_status status = member->ops->step(member, now, &activity, &failure);
         if (status != MR_OK) {
             return fail(worker, &failure);
         }
-        *progressed = activity == MR_MEMBER_PROGRESS;
+        *bytes += member->ops->uncommitted_bytes(member);
+        got_on += activity == MR_MEMBER_PROGRESS;
+    }
+    *progressed = got_on > 0;
+    return MR_OK;
+}
+
+/* The most downstream members that have something to do run; then the loop looks again. */
+static mr_status step_members(mr_worker *worker, mr_now now, size_t *bytes, bool *progressed) {
+    *progressed = false;
+    for (size_t first = 0, end; first < worker->members_count && !*progressed; first = end) {
+        end = end_of_rank(worker, first);
+        mr_status status = step_rank(worker, first, end, now, bytes, progressed);
+        if (status != MR_OK) {
+            return status;
+        }
     }
     if (*progressed) {
         note_progress(worker, now);
@@ -269,8 +310,7 @@ mr_status mr_worker_step(mr_worker *worker, mr_now now, int64_t *deadline_ns) {
     bool progressed = false;
     size_t bytes = uncommitted_bytes(worker);
     if (bytes < worker->config.txn_bytes_max) {
-        status = step_members(worker, now, &progressed);
-        bytes = uncommitted_bytes(worker);
+        status = step_members(worker, now, &bytes, &progressed);
     }
     if (status == MR_OK) {
         status = step_transaction(worker, now, bytes, progressed);
