@@ -4,6 +4,7 @@
 
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
+#include "runtime/base/limits.h"
 
 /* What making the members needs at hand. */
 typedef struct starting {
@@ -94,6 +95,7 @@ static mr_status start_task(starting *start, uint32_t subtopology, int32_t parti
                                config->rows_bytes_max ? config->rows_bytes_max / tasks : UINT64_MAX,
                            .spill_age_ms = config->spill_age_ms,
                            .fetch_bytes_max = config->fetch_bytes_max,
+                           .txn_bytes_max = config->txn_bytes_max,
                            .breaks = {config->graph_breaks, config->writeback_breaks}};
     mr_member *member;
     mr_status status = mr_task_create(&task, &member, err);
@@ -103,6 +105,18 @@ static mr_status start_task(starting *start, uint32_t subtopology, int32_t parti
         mr_worker_add(start->workers[worker], member);
     }
     return status;
+}
+
+static uint32_t task_inputs(const mr_job *job, const mr_plan_subtopology *sub, int32_t partition) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < sub->inputs_count; i++) {
+        const mr_plan_input *input = &sub->inputs[i];
+        int32_t partitions = input->kind == MR_INPUT_STREAM
+                                 ? job->topics.streams[input->index].partitions
+                                 : job->topics.repartitions[input->index].partitions;
+        count += partition < partitions;
+    }
+    return count;
 }
 
 /* ---- connectors ---- */
@@ -198,9 +212,55 @@ static mr_status create_members(starting *start, mr_err *err) {
     return status;
 }
 
+/* ---- room ---- */
+
+/* A worker waits at all its inputs at once, and needs room for a commit beside that. */
+#define INPUTS_PER_WORKER_MAX (MR_CLIENT_REQUESTS_MAX - 64)
+
+/* As create_members spreads them. */
+static uint32_t most_inputs(const mr_job *job, uint32_t workers) {
+    const mr_plan *plan = job->plan;
+    uint32_t *inputs = mr_alloc_array(workers, sizeof *inputs);
+    uint32_t member = 0, most = 0;
+    for (uint32_t s = 0; s < plan->subtopologies_count; s++) {
+        for (int32_t p = 0; p < plan->subtopologies[s].tasks; p++, member++) {
+            inputs[member % workers] += task_inputs(job, &plan->subtopologies[s], p);
+        }
+    }
+    member += plan->sources_count;
+    for (uint32_t i = 0; i < plan->sinks_count; i++) {
+        for (int32_t p = 0; p < job->topics.streams[plan->sinks[i].stream].partitions; p++) {
+            inputs[member++ % workers]++;
+        }
+    }
+    for (uint32_t i = 0; i < workers; i++) {
+        most = inputs[i] > most ? inputs[i] : most;
+    }
+    mr_free(inputs);
+    return most;
+}
+
+static mr_status check_inputs(const mr_job *job, uint32_t workers, mr_err *err) {
+    uint32_t most = most_inputs(job, workers);
+    if (most <= INPUTS_PER_WORKER_MAX) {
+        return MR_OK;
+    }
+    return mr_err_set(err, MR_INVALID,
+                      "one of %u workers would have %u partitions to wait for, more than %d: give "
+                      "the job more workers, or its topics fewer partitions",
+                      workers, most, INPUTS_PER_WORKER_MAX);
+}
+
 mr_status mr_job_start(mr_job *job, const mr_job_run_config *config, mr_worker **workers_out,
                        mr_err *err) {
     MR_ASSERT(config->workers > 0);
+    for (uint32_t i = 0; i < config->workers; i++) {
+        workers_out[i] = NULL;
+    }
+    mr_status checked = check_inputs(job, config->workers, err);
+    if (checked != MR_OK) {
+        return checked;
+    }
     starting start = {.job = job, .config = config, .workers = workers_out};
     start.clients = mr_alloc_array(config->workers, sizeof(mr_log_client *));
     start.mailboxes = mr_alloc_array(config->workers, sizeof(mr_mailbox *));

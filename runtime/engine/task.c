@@ -260,6 +260,10 @@ static bool is_stopping(const mr_task *task) {
 /* A task that pauses for its readers looks again after this. */
 #define LAG_LOOK_NS 5000000
 
+static bool has_room(const mr_task *task) {
+    return mr_task_uncommitted_bytes(&task->member) < task->config.txn_bytes_max;
+}
+
 static mr_status run(mr_task *task, mr_now now, mr_member_activity *activity, mr_failure *failure) {
     if (mr_task_lag_holds(task)) {
         task->look_ns = now.mono_ns + LAG_LOOK_NS;
@@ -269,7 +273,7 @@ static mr_status run(mr_task *task, mr_now now, mr_member_activity *activity, mr
     bool did = true;
     /* A script may take its time with each of them: who wants to stop does not wait for the rest.
      */
-    for (uint32_t n = 0; n < MR_STEP_RECORDS_MAX && !is_stopping(task); n++) {
+    for (uint32_t n = 0; n < MR_STEP_RECORDS_MAX && has_room(task) && !is_stopping(task); n++) {
         mr_status status = step_once(task, now, &did, failure);
         if (status == MR_AGAIN) {
             *activity = MR_MEMBER_PROGRESS;
@@ -288,7 +292,9 @@ static mr_status run(mr_task *task, mr_now now, mr_member_activity *activity, mr
     }
     task->held = !did;
     mr_task_lag_tell(task);
-    mr_graph_rest(task->graph);
+    if (*activity == MR_MEMBER_PROGRESS) {
+        mr_graph_rest(task->graph);
+    }
     fetch_all(task);
     return MR_OK;
 }
@@ -635,6 +641,9 @@ mr_status mr_task_create(const mr_task_config *config, mr_member **out, mr_err *
     task->config = *config;
     if (task->config.fetch_bytes_max == 0) {
         task->config.fetch_bytes_max = MR_FETCH_BYTES_MAX;
+    }
+    if (task->config.txn_bytes_max == 0) {
+        task->config.txn_bytes_max = MR_TXN_BYTES_MAX;
     }
     task->sub = &config->plan->subtopologies[config->subtopology];
     snprintf(task->name, sizeof task->name, "%.120s-%d", task->sub->name, config->partition);

@@ -56,7 +56,8 @@ typedef struct mr_task_config {
     uint64_t spill_bytes_max; /* this task's share of what a restart may replay */
     uint64_t rows_bytes_max;  /* this task's share of the memory for rows */
     int64_t spill_age_ms;
-    uint32_t fetch_bytes_max;
+    uint32_t fetch_bytes_max; /* 0: MR_FETCH_BYTES_MAX */
+    size_t txn_bytes_max;     /* a step ends with so much to commit; 0: MR_TXN_BYTES_MAX */
     mr_task_break_bits breaks;
 } mr_task_config;
 

@@ -238,6 +238,9 @@ mr_status mr_task_spill_restored(mr_task *task, task_family *family, mr_now now,
     mr_status status = spill_family(task, family, now, &again, failure);
     /* A flush that is under way holds nobody up: little was read since. */
     *waits = status == MR_OK && again && (task->stalled || mr_writeback_spilling(family->table));
+    if (!*waits) {
+        task->spill_look_ns = INT64_MAX; /* the next answer of the log brings us back */
+    }
     return status;
 }
 

@@ -279,6 +279,48 @@ static void an_input_new_to_a_task_meets_closed_windows(void **state) {
     assert_string_equal(job_records_of(f, "tardy"), "k={\"at\":2}");
 }
 
+/* ---- room ---- */
+
+static const char growing_job[] =
+    JOB_HEAD "pipelines: {p: {from: a, steps: [{map: {text: '(\"x\"):rep(10000)'}}], to: out}}\n";
+
+#define GROWING 200
+
+/* Little comes in, much goes out. */
+static void a_step_ends_when_a_transaction_is_full(void **state) {
+    job_fixture *f = *state;
+    mr_buf records = {0};
+    for (int i = 0; i < GROWING; i++) {
+        mr_buf_printf(&records, "k={\"at\":%d} ", i);
+    }
+    job_put(f, "a", mr_buf_cstr(&records));
+    mr_buf_deinit(&records);
+    mr_job_world_options options = job_options_of(f, growing_job, MR_RUN_UNTIL_END);
+    options.txn_bytes_max = 65536;
+    assert_int_equal(job_open(f, &options), MR_OK);
+    assert_int_equal(mr_job_world_run(f->world, JOB_STEPS_MAX), MR_JOB_DONE);
+    const mr_board *board = mr_job_world_board(f->world);
+    assert_int_equal(atomic_load(&board->records_out), GROWING);
+    assert_true(atomic_load(&board->commits) >= GROWING * 10000 / 80000);
+}
+
+static const char wide_job[] =
+    "job: j\n"
+    "streams:\n"
+    "  a: {topic: a, key: string, value: json, create: {partitions: 1024}}\n"
+    "  b: {topic: b, key: string, value: json, create: {partitions: 1024}}\n"
+    "  c: {topic: c, key: string, value: json, create: {partitions: 1024}}\n"
+    "  d: {topic: d, key: string, value: json, create: {partitions: 1024}}\n"
+    "pipelines: {p: {from: [a, b, c, d], steps: [{filter: value.n}], to: none}}\n";
+
+/* All its requests would wait for records, and none would be left for a commit. */
+static void a_worker_with_too_many_inputs_is_refused(void **state) {
+    job_fixture *f = *state;
+    mr_job_world_options options = job_options_of(f, wide_job, MR_RUN_FOR_EVER);
+    assert_int_equal(job_open(f, &options), MR_INVALID);
+    assert_non_null(strstr(f->err.message, "one of 1 workers would have 4096 partitions"));
+}
+
 /* ---- lag ---- */
 
 static const char repartitioned_job[] =
@@ -388,6 +430,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_store_does_not_move_to_another_task, job_setup,
                                         job_teardown),
         cmocka_unit_test_setup_teardown(an_input_new_to_a_task_meets_closed_windows, job_setup,
+                                        job_teardown),
+        cmocka_unit_test_setup_teardown(a_step_ends_when_a_transaction_is_full, job_setup,
+                                        job_teardown),
+        cmocka_unit_test_setup_teardown(a_worker_with_too_many_inputs_is_refused, job_setup,
                                         job_teardown),
         cmocka_unit_test_setup_teardown(a_sender_pauses_while_its_reader_is_too_far_behind,
                                         job_setup, job_teardown),
