@@ -106,6 +106,9 @@ mr_status mr_graph_next_due(mr_graph *graph, int64_t *due_ms, mr_err *err) MR_CH
  * repartition this task writes, if the minimum moved by the plan's step (or to the end, INT64_MAX).
  * announce_step_ms of the plan. */
 mr_status mr_graph_announce(mr_graph *graph, int64_t min_ms, mr_failure *failure) MR_CHECKED;
+/* The next announcement goes out however little the minimum has moved: perhaps nothing comes behind
+ * it that would. */
+void mr_graph_announce_next(mr_graph *graph);
 /* Before the task's tables are sealed: cursors, counters and announcements that moved become rows
  * of `_task`. */
 mr_status mr_graph_seal(mr_graph *graph, mr_err *err) MR_CHECKED;

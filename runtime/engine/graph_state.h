@@ -38,7 +38,8 @@ struct mr_graph {
     int64_t *held_back_ms;    /* by plan repartition: what this task's steps before it hold back */
     uint64_t *keyless_sealed; /* by plan stream: the counter as it stands in `_task` */
     int64_t announce_step_ms;
-    int64_t min_ms; /* for ctx.stream_time */
+    bool announces_any; /* the next announcement needs no step */
+    int64_t min_ms;     /* for ctx.stream_time */
     mr_arena *arena;
     mr_buf key, value, header, row_key;
     bool rejected; /* the record being taken could not be decoded: one error record is enough */

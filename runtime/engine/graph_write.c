@@ -400,7 +400,7 @@ static bool announcement_due(const mr_graph *graph, uint32_t repartition, int64_
     if (minimum_ms == INT64_MIN || minimum_ms <= last_ms) {
         return false;
     }
-    return last_ms <= MR_TIME_UNKNOWN || minimum_ms == INT64_MAX ||
+    return last_ms <= MR_TIME_UNKNOWN || minimum_ms == INT64_MAX || graph->announces_any ||
            minimum_ms - last_ms >= graph->announce_step_ms;
 }
 
@@ -419,6 +419,10 @@ static mr_status announce_to(mr_graph *graph, uint32_t repartition, int64_t mini
     return MR_OK;
 }
 
+void mr_graph_announce_next(mr_graph *graph) {
+    graph->announces_any = true;
+}
+
 mr_status mr_graph_announce(mr_graph *graph, int64_t min_ms, mr_failure *failure) {
     graph->failure = failure;
     for (uint32_t i = 0; i < graph->config.plan->repartitions_count; i++) {
@@ -435,5 +439,6 @@ mr_status mr_graph_announce(mr_graph *graph, int64_t min_ms, mr_failure *failure
             }
         }
     }
+    graph->announces_any = false;
     return MR_OK;
 }

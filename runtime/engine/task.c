@@ -90,6 +90,10 @@ static mr_status begin_running(mr_task *task, mr_now now, mr_failure *failure) {
     mr_status status = MR_OK;
     for (uint32_t i = 0; i < task->inputs_count && status == MR_OK; i++) {
         status = load_times(task, &task->inputs[i]);
+        if (task->inputs[i].plan->kind == MR_INPUT_STREAM &&
+            task->inputs[i].times_ms[0] > task->furthest_ms) {
+            task->furthest_ms = task->inputs[i].times_ms[0];
+        }
     }
     if (status == MR_OK) {
         status = open_graph(task);
@@ -195,6 +199,9 @@ static mr_status take(mr_task *task, task_input *input, mr_failure *failure) {
     status = close_due(task, failure);
     if (status == MR_OK) {
         status = run_head(task, input, failure);
+    }
+    if (input->head.carried_ms < task->min_ms) {
+        task->due_checked = false; /* it came behind the minimum: what it opened may be due */
     }
     if (status == MR_OK) {
         mr_task_input_consume(task, input);
@@ -649,7 +656,7 @@ mr_status mr_task_create(const mr_task_config *config, mr_member **out, mr_err *
     snprintf(task->name, sizeof task->name, "%.120s-%d", task->sub->name, config->partition);
     task->member = (mr_member){.ops = &task_ops, .name = task->name};
     mr_machine_init(&task->machine, task->name, task_rules, TASK_STATES, TASK_CREATED);
-    task->min_ms = INT64_MIN;
+    task->min_ms = task->furthest_ms = INT64_MIN;
     task->all_silent_since_ns = -1;
     task->look_ns = task->spill_look_ns = INT64_MAX;
     task->restore_reader = mr_fetch_reader_create();

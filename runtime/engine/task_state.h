@@ -130,10 +130,11 @@ typedef struct mr_task {
     int64_t marks_next, marks_end;
     bool rebuilt; /* the store was thrown away once: no second time */
     /* times and marks */
-    int64_t min_ms;   /* the task's minimum; INT64_MIN: none */
-    bool due_checked; /* nothing is due at min_ms */
-    bool held;        /* the last step found nothing it may take */
-    task_mark *marks; /* of the log and not obeyed yet, or of this run and not sealed yet */
+    int64_t min_ms;      /* the task's minimum; INT64_MIN: none */
+    int64_t furthest_ms; /* of the records of named topics; after a restart, of their sub-streams */
+    bool due_checked;    /* nothing is due at min_ms */
+    bool held;           /* the last step found nothing it may take */
+    task_mark *marks;    /* of the log and not obeyed yet, or of this run and not sealed yet */
     uint32_t marks_count, marks_cap;
     uint32_t marks_applied;  /* of these */
     uint32_t marks_sealed;   /* of these, written to the log */
@@ -185,8 +186,8 @@ int64_t mr_task_head_time(task_input *input); /* by which the head is ordered am
 /* Takes the head's time into its sub-stream and the minimum. */
 void mr_task_time_move(mr_task *task, task_input *input);
 void mr_task_time_minimum(mr_task *task);
-/* Tells the board how far this task's named topics have got: at each commit, and when all are
- * silent. */
+/* Tells the board how far the records of this task's named topics have got: at each commit, and
+ * when all are silent. What marks add is not told, else silence would never settle. */
 void mr_task_time_tell(const mr_task *task);
 /* The next mark of the log, if it is due at the present cursors; applied. */
 bool mr_task_mark_replay(mr_task *task);

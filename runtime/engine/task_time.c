@@ -57,6 +57,9 @@ void mr_task_time_move(mr_task *task, task_input *input) {
         raise_time(input, input->head_upstream, input->head_time_ms);
     } else if (input->plan->kind == MR_INPUT_STREAM) {
         raise_time(input, 0, input->head.ts_ms);
+        if (input->head.ts_ms > task->furthest_ms) {
+            task->furthest_ms = input->head.ts_ms;
+        }
         input->head.carried_ms = input->times_ms[0];
     }
     mr_task_time_minimum(task);
@@ -104,12 +107,20 @@ static task_mark *push_mark(mr_task *task) {
     return mark;
 }
 
+/* Records of a named topic carry what its sub-stream has reached; those of a repartition carry a
+ * time of their own. */
+static void raise_to_minimum(const mr_task *task, task_input *input) {
+    if (input->plan->kind == MR_INPUT_STREAM) {
+        raise_time(input, 0, task->min_ms);
+    }
+}
+
 /* The minimum came from an input that has just ended: those that are idle carry it on, so that it
  * is the same after a restart. */
 static void keep_minimum(mr_task *task) {
     for (uint32_t i = 0; i < task->inputs_count; i++) {
         if (task->inputs[i].liveness == INPUT_IDLE) {
-            raise_time(&task->inputs[i], 0, task->min_ms);
+            raise_to_minimum(task, &task->inputs[i]);
         }
     }
 }
@@ -129,7 +140,7 @@ static void apply_mark(mr_task *task, const task_mark *mark) {
     case MARK_AWAKE:
         /* What went on without it may have closed windows: its records carry no less. */
         input->liveness = INPUT_LIVE;
-        raise_time(input, 0, task->min_ms);
+        raise_to_minimum(task, input);
         break;
     case MARK_TIME:
         for (uint32_t i = 0; i < task->inputs_count; i++) {
@@ -138,6 +149,7 @@ static void apply_mark(mr_task *task, const task_mark *mark) {
                 raise_time(&task->inputs[i], 0, mark->time_ms);
             }
         }
+        mr_graph_announce_next(task->graph);
         break;
     case MARK_END:
         input->liveness = INPUT_ENDED;
@@ -357,11 +369,13 @@ mr_status mr_task_mark_load(mr_task *task, const mr_record *record) {
     return status == MR_OK ? MR_OK : MR_CORRUPT;
 }
 
-/* A reset empties what the job's own steps wrote. Where a task reads such a topic, older marks
- * speak of records that are there no more, at offsets that never come again. */
+/* A reset empties what the job's own steps wrote, and repartitions begin anew. Where a task reads
+ * such a topic, older marks speak of records that are there no more, at offsets that never come
+ * again. */
 void mr_task_marks_loaded(mr_task *task) {
     for (uint32_t i = 0; i < task->inputs_count; i++) {
-        if (task->inputs[i].remade) {
+        const task_input *input = &task->inputs[i];
+        if (input->remade || input->plan->kind == MR_INPUT_REPARTITION) {
             task->marks_since = task->config.topics->generation;
         }
     }
@@ -396,6 +410,12 @@ void mr_task_marks_sealed(mr_task *task) {
 static bool silent(const mr_task *task, const task_input *input, mr_now now) {
     return input->plan->kind == MR_INPUT_STREAM && empty(input) && !fed(task, input) &&
            now.mono_ns - input->silent_since_ns >= input->stream->idle_ms * 1000000;
+}
+
+/* All who write a repartition have said that they are silent, and never had a time. */
+static bool without_time(const task_input *input) {
+    return input->plan->kind == MR_INPUT_REPARTITION && empty(input) &&
+           mr_task_input_bound(input) == MR_TIME_UNKNOWN;
 }
 
 bool mr_task_input_ends(const task_input *input) {
@@ -435,7 +455,7 @@ static void mark_input(mr_task *task, task_input *input, mr_now now, bool *writt
         write_mark(task, MARK_AWAKE, index, 0);
         *written = true;
     } else if (input->liveness == INPUT_LIVE && task->inputs_count > 1 &&
-               !mr_task_input_ends(input) && silent(task, input, now)) {
+               !mr_task_input_ends(input) && (silent(task, input, now) || without_time(input))) {
         write_mark(task, MARK_IDLE, index, 0);
         *written = true;
     } else if (mr_task_input_ends(input) && empty(input) && input->end_known == input->position) {
@@ -450,7 +470,8 @@ static bool all_silent(const mr_task *task, mr_now now) {
     bool any = false;
     for (uint32_t i = 0; i < task->inputs_count; i++) {
         const task_input *input = &task->inputs[i];
-        if (input->liveness == INPUT_ENDED) {
+        bool repartition = input->plan->kind == MR_INPUT_REPARTITION;
+        if (input->liveness == INPUT_ENDED || (repartition && input->liveness == INPUT_IDLE)) {
             continue;
         }
         if (!silent(task, input, now)) {
@@ -464,14 +485,8 @@ static bool all_silent(const mr_task *task, mr_now now) {
 void mr_task_time_tell(const mr_task *task) {
     _Atomic int64_t *furthest_ms = &task->config.board->furthest_ms;
     int64_t told_ms = atomic_load_explicit(furthest_ms, memory_order_relaxed);
-    for (uint32_t i = 0; i < task->inputs_count; i++) {
-        const task_input *input = &task->inputs[i];
-        if (input->plan->kind != MR_INPUT_STREAM) {
-            continue;
-        }
-        while (input->times_ms[0] > told_ms &&
-               !atomic_compare_exchange_weak(furthest_ms, &told_ms, input->times_ms[0])) {
-        }
+    while (task->furthest_ms > told_ms &&
+           !atomic_compare_exchange_weak(furthest_ms, &told_ms, task->furthest_ms)) {
     }
 }
 
@@ -584,10 +599,7 @@ mr_status mr_task_mark_new(mr_task *task, mr_now now, bool *written, mr_failure 
     }
     bool reads_stream = false;
     for (uint32_t i = 0; i < task->inputs_count; i++) {
-        if (task->inputs[i].plan->kind != MR_INPUT_STREAM) {
-            continue;
-        }
-        reads_stream = true;
+        reads_stream = reads_stream || task->inputs[i].plan->kind == MR_INPUT_STREAM;
         mark_input(task, &task->inputs[i], now, written);
         if (*written) {
             return MR_OK;

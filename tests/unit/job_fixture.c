@@ -32,13 +32,13 @@ int job_teardown(void **state) {
 
 /* ---- topics ---- */
 
-/* Appends records, "k=v k=v"; each call is a transaction, so that a marker stands behind it. */
-void job_put(job_fixture *f, const char *topic, const char *records) {
+void job_put_in(job_fixture *f, const char *topic, int32_t partitions, int32_t partition,
+                const char *records) {
     mr_log_world *log;
     assert_int_equal(mr_log_world_open(f->sim, 3, NULL, &log, NULL, &f->err), MR_OK);
     mr_log_writer writer = {.id = "writer"};
     mr_log_write write = {.records = records};
-    mr_status status = mr_log_world_topic(log, topic, 1, MR_TOPIC_USER, &write.partition);
+    mr_status status = mr_log_world_topic(log, topic, partitions, MR_TOPIC_USER, &write.partition);
     if (status == MR_EXISTS) {
         mr_log_request *request = mr_log_client_request(mr_log_world_client(log), MR_LOG_DESCRIBE);
         snprintf(request->topic, sizeof request->topic, "%s", topic);
@@ -47,9 +47,14 @@ void job_put(job_fixture *f, const char *topic, const char *records) {
         mr_log_client_recycle(mr_log_world_client(log), request);
     }
     assert_int_equal(status, MR_OK);
+    write.partition += (mr_partition_id)partition;
     assert_int_equal(mr_log_world_claim(log, &writer), MR_OK);
     assert_int_equal(mr_log_world_commit(log, &writer, &write, 1), MR_OK);
     assert_int_equal(mr_log_world_close(log), MR_OK);
+}
+
+void job_put(job_fixture *f, const char *topic, const char *records) {
+    job_put_in(f, topic, 1, 0, records);
 }
 
 /* A long key loses all but its first letters. */

@@ -19,8 +19,11 @@ typedef struct job_fixture {
 int job_setup(void **state); /* *state becomes a job_fixture */
 int job_teardown(void **state);
 
-/* Appends records, "k=v k=v", to partition 0; the topic is made with one partition if it is not
- * there. Each call is a transaction, so that a marker stands behind it. */
+/* Appends records, "k=v k=v"; each call is a transaction, so that a marker stands behind it. The
+ * first one makes the topic with so many partitions. */
+void job_put_in(job_fixture *f, const char *topic, int32_t partitions, int32_t partition,
+                const char *records);
+/* The same to a topic of one partition. */
 void job_put(job_fixture *f, const char *topic, const char *records);
 /* "k=v k=v" of partition 0, without offsets, long keys cut; what is not there is "". Valid until
  * the next call. */

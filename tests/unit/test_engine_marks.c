@@ -13,6 +13,14 @@
 
 /* ---- marks ---- */
 
+static bool took_one(const mr_board *board) {
+    return atomic_load(&board->records_in) == 1;
+}
+
+static bool took_six_and_closed_five(const mr_board *board) {
+    return atomic_load(&board->records_in) == 6 && atomic_load(&board->windows_closed) == 5;
+}
+
 static bool closed_one(const mr_board *board) {
     return atomic_load(&board->windows_closed) == 1;
 }
@@ -56,6 +64,33 @@ static void a_mark_is_obeyed_before_the_record_that_came_after_it(void **state) 
     job_run_until(f, windowed_job, closed_two_and_late);
     assert_string_equal(job_records_of(f, "out"), "k=1 k=1");
     assert_string_equal(job_records_of(f, "tardy"), "k={\"at\":1500}");
+}
+
+/* Sizes that are no multiple of what is announced at a time, nor of how often the clock is looked
+ * at. */
+static void when_all_is_silent_the_last_window_behind_a_repartition_closes_too(void **state) {
+    job_fixture *f = *state;
+    static const char *const sizes[] = {"900ms", "250ms"};
+    job_put(f, "a", "={\"k\":\"x\",\"at\":0} ={\"k\":\"x\",\"at\":9000}");
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char job[512];
+        snprintf(job, sizeof job,
+                 "job: j%s\n"
+                 "streams:\n"
+                 "  a: {topic: a, key: string, value: json, time: {from: value.at}}\n"
+                 "  out: {topic: out%s, key: string, value: json}\n"
+                 "pipelines:\n"
+                 "  p:\n"
+                 "    from: a\n"
+                 "    steps:\n"
+                 "      - rekey: value.k\n"
+                 "      - count: {store: n, window: {tumbling: %s, late: drop, emit: final}}\n"
+                 "    to: out\n",
+                 sizes[i], sizes[i], sizes[i]);
+        job_run_until(f, job, closed_two);
+    }
+    assert_string_equal(job_records_of(f, "out900ms"), "x=1 x=1");
+    assert_string_equal(job_records_of(f, "out250ms"), "x=1 x=1");
 }
 
 static const char two_hops_job[] =
@@ -243,6 +278,24 @@ static void an_end_of_before_a_reset_waits_for_the_source(void **state) {
 
 /* ---- silence ---- */
 
+/* Two tasks send to one window; one of them fell silent long before the time that the other has
+ * reached. */
+static void a_silent_sender_moves_on_as_far_as_the_furthest_one_needs(void **state) {
+    job_fixture *f = *state;
+    job_put_in(f, "a", 2, 0, "={\"at\":1000,\"k\":\"x\"}");
+    job_put_in(f, "a", 2, 1, "={\"at\":30000,\"k\":\"y\"}");
+    job_run_until(f,
+                  "job: j\n"
+                  "streams:\n"
+                  "  a: {topic: a, key: string, value: json, time: {from: value.at}}\n"
+                  "  out: {topic: out, key: string, value: json}\n"
+                  "pipelines:\n"
+                  "  p: {from: a, to: out, steps: [{rekey: value.k}, {count: {store: n, window: "
+                  "{tumbling: 1s, late: drop, emit: final}}}]}\n",
+                  closed_two);
+    assert_string_equal(job_records_of(f, "out"), "x=1 y=1");
+}
+
 static const char fed_job[] =
     "job: j\n"
     "streams:\n"
@@ -275,12 +328,135 @@ static void a_partition_is_silent_when_its_source_rests_at_last(void **state) {
     assert_string_equal(job_records_of(f, "out"), "a=1 d=300");
 }
 
+static void run_for(job_fixture *f, int64_t ms) {
+    int64_t until_ns = mr_job_world_now(f->world).mono_ns + ms * 1000000;
+    while (mr_job_world_now(f->world).mono_ns < until_ns) {
+        if (mr_job_world_run(f->world, 1) != MR_JOB_BUSY) {
+            fail_msg("%s", mr_job_world_failure(f->world)->message);
+        }
+    }
+}
+
+/* A job that is left alone writes nothing. */
+static void silence_settles(void **state) {
+    job_fixture *f = *state;
+    job_put(f, "a", "k={\"at\":0}");
+    mr_job_world_options options = job_options_of(f, windowed_job, MR_RUN_FOR_EVER);
+    assert_int_equal(job_open(f, &options), MR_OK);
+    const mr_board *board = mr_job_world_board(f->world);
+    while (!closed_one(board)) {
+        assert_int_equal(mr_job_world_run(f->world, 1), MR_JOB_BUSY);
+    }
+    run_for(f, 5000);
+    uint64_t commits = atomic_load(&board->commits);
+    run_for(f, 60000);
+    assert_int_equal(atomic_load(&board->commits), commits);
+}
+
+static void append_line(job_fixture *f, const char *path, uint64_t at, const char *line) {
+    mr_file *file;
+    assert_int_equal(mr_disk_open(mr_sim_disk_disk(f->sim), path, MR_DISK_CREATE, &file, &f->err),
+                     MR_OK);
+    assert_int_equal(mr_disk_write_full(file, line, strlen(line), at, &f->err), MR_OK);
+    mr_file_close(file);
+}
+
+/* A partition that had no time, and so held nobody back, gets a record at last: nothing later will
+ * make due what it opens. */
+static void a_window_opened_behind_the_minimum_closes(void **state) {
+    job_fixture *f = *state;
+    static const char job[] =
+        "job: j\n"
+        "streams:\n"
+        "  a: {topic: a, key: string, value: json, time: {from: value.at}, create: {partitions: "
+        "2}}\n"
+        "  out: {topic: out, key: string, value: json}\n"
+        "sources:\n"
+        "  lines: {file: {path: a.jsonl, format: json}, to: a, steps: [{rekey: value.k}]}\n"
+        "pipelines:\n"
+        "  p:\n"
+        "    from: a\n"
+        "    steps:\n"
+        "      - filter: value.to\n"
+        "      - rekey: value.to\n"
+        "      - count: {store: n, window: {tumbling: 1s, late: drop, emit: final}}\n"
+        "    to: out\n";
+#define FIRST_LINES "{\"k\":\"a\",\"at\":0,\"to\":\"x\"}\n{\"k\":\"a\",\"at\":9000}\n"
+    job_write_file(f, "a.jsonl", FIRST_LINES);
+    mr_job_world_options options = job_options_of(f, job, MR_RUN_FOR_EVER);
+    assert_int_equal(job_open(f, &options), MR_OK);
+    run_for(f, 20000);
+    assert_int_equal(atomic_load(&mr_job_world_board(f->world)->windows_closed), 1);
+    append_line(f, "a.jsonl", strlen(FIRST_LINES), "{\"k\":\"d\",\"at\":5000,\"to\":\"x\"}\n");
+    run_for(f, 20000);
+    assert_int_equal(atomic_load(&mr_job_world_board(f->world)->records_in), 3);
+    assert_int_equal(atomic_load(&mr_job_world_board(f->world)->windows_closed), 2);
+    job_leave(f);
+    assert_string_equal(job_records_of(f, "out"), "x=1 x=1");
+}
+
+static const char mixed_job[] =
+    "job: j\n"
+    "streams:\n"
+    "  a: {topic: a, key: string, value: json, time: {from: value.at}}\n"
+    "  b: {topic: b, key: string, value: json, time: {from: value.at}}\n"
+    "  out: {topic: out, key: string, value: json}\n"
+    "pipelines:\n"
+    "  p1: {from: a, steps: [{rekey: value.k}, {count: {store: n1, window: {tumbling: 1s, late: "
+    "drop, emit: final}}}]}\n"
+    "  p2: {from: [p1, b], to: out}\n";
+
+/* A repartition of a new generation has other offsets: fewer, when all is taken at once. */
+static void marks_about_a_repartition_are_not_obeyed_behind_a_reset(void **state) {
+    job_fixture *f = *state;
+    for (int i = 0; i < 5; i++) {
+        char record[64];
+        snprintf(record, sizeof record, "={\"k\":\"x\",\"at\":%d}", i * 5000);
+        job_put(f, "a", record);
+        job_run_until(f, mixed_job, closed_one);
+    }
+    job_put(f, "b", "y={\"at\":20500}");
+    job_run_until(f, mixed_job, took_one); /* it was idle, and awakes */
+    job_reset(f, mixed_job);
+    job_run_until(f, mixed_job, took_six_and_closed_five);
+}
+
+static const char merged_job[] =
+    "job: j\n"
+    "streams:\n"
+    "  a: {topic: a, key: string, value: json, time: {from: value.at}}\n"
+    "  b: {topic: b, key: string, value: json, time: {from: value.at}}\n"
+    "  out: {topic: out, key: string, value: json}\n"
+    "pipelines:\n"
+    "  p1: {from: a, steps: [{rekey: value.k}, {count: {store: n1, window: {tumbling: 1s, late: "
+    "drop, emit: final}}}]}\n"
+    "  p2: {from: b, steps: [{rekey: value.k}, {count: {store: n2, window: {tumbling: 1s, late: "
+    "drop, emit: final}}}]}\n"
+    "  p3: {from: [p1, p2], to: out}\n";
+
+/* Nothing ever came from `b`: what it feeds has no time to wait for. */
+static void a_repartition_without_any_time_holds_nobody_back(void **state) {
+    job_fixture *f = *state;
+    job_put(f, "a", "={\"k\":\"x\",\"at\":0} ={\"k\":\"x\",\"at\":5000}");
+    job_run_until(f, merged_job, closed_two);
+    assert_string_equal(job_records_of(f, "out"), "x=1 x=1");
+    /* When something comes at last, it is taken as it comes. */
+    job_put(f, "b", "={\"k\":\"y\",\"at\":100} ={\"k\":\"y\",\"at\":9000}");
+    job_run_until(f, merged_job, closed_two);
+    assert_string_equal(job_records_of(f, "out"), "x=1 x=1 y=1 y=1");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_mark_is_obeyed_before_the_record_that_came_after_it,
                                         job_setup, job_teardown),
         cmocka_unit_test_setup_teardown(marks_about_an_emptied_topic_are_not_obeyed, job_setup,
                                         job_teardown),
+        cmocka_unit_test_setup_teardown(
+            when_all_is_silent_the_last_window_behind_a_repartition_closes_too, job_setup,
+            job_teardown),
+        cmocka_unit_test_setup_teardown(a_silent_sender_moves_on_as_far_as_the_furthest_one_needs,
+                                        job_setup, job_teardown),
         cmocka_unit_test_setup_teardown(an_idle_input_is_not_earlier_than_what_an_ended_one_closed,
                                         job_setup, job_teardown),
         cmocka_unit_test_setup_teardown(marks_are_obeyed_once_though_an_input_came_and_went,
@@ -292,6 +468,13 @@ int main(void) {
                                         job_teardown),
         cmocka_unit_test_setup_teardown(a_partition_is_silent_when_its_source_rests_at_last,
                                         job_setup, job_teardown),
+        cmocka_unit_test_setup_teardown(marks_about_a_repartition_are_not_obeyed_behind_a_reset,
+                                        job_setup, job_teardown),
+        cmocka_unit_test_setup_teardown(a_window_opened_behind_the_minimum_closes, job_setup,
+                                        job_teardown),
+        cmocka_unit_test_setup_teardown(silence_settles, job_setup, job_teardown),
+        cmocka_unit_test_setup_teardown(a_repartition_without_any_time_holds_nobody_back, job_setup,
+                                        job_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
