@@ -282,26 +282,27 @@ static void an_input_new_to_a_task_meets_closed_windows(void **state) {
 /* ---- room ---- */
 
 static const char growing_job[] =
-    JOB_HEAD "pipelines: {p: {from: a, steps: [{map: {text: '(\"x\"):rep(10000)'}}], to: out}}\n";
+    JOB_HEAD "pipelines: {p: {from: a, steps: [{count: {store: n, window: {hopping: 200s, advance: "
+             "1s, late: drop, emit: final}}}], to: out}}\n";
 
-#define GROWING 200
+#define GROWING 20
 
-/* Little comes in, much goes out. */
+/* Little comes in, 200 rows are made of each. */
 static void a_step_ends_when_a_transaction_is_full(void **state) {
     job_fixture *f = *state;
     mr_buf records = {0};
     for (int i = 0; i < GROWING; i++) {
-        mr_buf_printf(&records, "k={\"at\":%d} ", i);
+        mr_buf_printf(&records, "key%d={\"at\":200000} ", i);
     }
     job_put(f, "a", mr_buf_cstr(&records));
     mr_buf_deinit(&records);
     mr_job_world_options options = job_options_of(f, growing_job, MR_RUN_UNTIL_END);
-    options.txn_bytes_max = 65536;
+    options.txn_bytes_max = 2000;
     assert_int_equal(job_open(f, &options), MR_OK);
     assert_int_equal(mr_job_world_run(f->world, JOB_STEPS_MAX), MR_JOB_DONE);
     const mr_board *board = mr_job_world_board(f->world);
-    assert_int_equal(atomic_load(&board->records_out), GROWING);
-    assert_true(atomic_load(&board->commits) >= GROWING * 10000 / 80000);
+    assert_int_equal(atomic_load(&board->records_in), GROWING);
+    assert_true(atomic_load(&board->commits) >= GROWING); /* at most one record in each */
 }
 
 static const char wide_job[] =
