@@ -21,10 +21,6 @@ static const mr_machine_rule txn_rules[TXN_STATES] = {
     [TXN_COMMITTING] = {"committing", 1u << TXN_FILLING},
 };
 
-/* Members that get on in one step of the worker: between them nobody looks for answers, commits or
- * the end of the run. */
-#define MEMBERS_PER_STEP_MAX 8
-
 struct mr_worker {
     mr_worker_config config;
     mr_machine machine;
@@ -157,37 +153,30 @@ static size_t end_of_rank(const mr_worker *worker, size_t first) {
 }
 
 /* Members of one rank take turns, so that none of them waits until another one has worked off all
- * there is. *bytes: uncommitted, of all members. */
-static mr_status step_rank(mr_worker *worker, size_t first, size_t end, mr_now now, size_t *bytes,
+ * there is. */
+static mr_status step_rank(mr_worker *worker, size_t first, size_t end, mr_now now,
                            bool *progressed) {
     size_t count = end - first;
-    uint32_t got_on = 0;
-    for (size_t n = 0; n < count && got_on < MEMBERS_PER_STEP_MAX; n++) {
-        if (*bytes >= worker->config.txn_bytes_max) {
-            break;
-        }
+    for (size_t n = 0; n < count && !*progressed; n++) {
         mr_member *member = worker->members[first + worker->turns[first]];
         worker->turns[first] = (worker->turns[first] + 1) % count;
         mr_failure failure = {0};
         mr_member_activity activity = MR_MEMBER_IDLE;
-        *bytes -= member->ops->uncommitted_bytes(member);
         mr_status status = member->ops->step(member, now, &activity, &failure);
         if (status != MR_OK) {
             return fail(worker, &failure);
         }
-        *bytes += member->ops->uncommitted_bytes(member);
-        got_on += activity == MR_MEMBER_PROGRESS;
+        *progressed = activity == MR_MEMBER_PROGRESS;
     }
-    *progressed = got_on > 0;
     return MR_OK;
 }
 
-/* The most downstream members that have something to do run; then the loop looks again. */
-static mr_status step_members(mr_worker *worker, mr_now now, size_t *bytes, bool *progressed) {
+/* The most downstream member that has something to do runs; then the loop looks again. */
+static mr_status step_members(mr_worker *worker, mr_now now, bool *progressed) {
     *progressed = false;
     for (size_t first = 0, end; first < worker->members_count && !*progressed; first = end) {
         end = end_of_rank(worker, first);
-        mr_status status = step_rank(worker, first, end, now, bytes, progressed);
+        mr_status status = step_rank(worker, first, end, now, progressed);
         if (status != MR_OK) {
             return status;
         }
@@ -310,7 +299,8 @@ mr_status mr_worker_step(mr_worker *worker, mr_now now, int64_t *deadline_ns) {
     bool progressed = false;
     size_t bytes = uncommitted_bytes(worker);
     if (bytes < worker->config.txn_bytes_max) {
-        status = step_members(worker, now, &bytes, &progressed);
+        status = step_members(worker, now, &progressed);
+        bytes = uncommitted_bytes(worker);
     }
     if (status == MR_OK) {
         status = step_transaction(worker, now, bytes, progressed);

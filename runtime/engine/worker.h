@@ -6,8 +6,8 @@
  * ran dry; when one is sealed and the next is full, no member steps (back-pressure).
  *  3. After an error or an unknown outcome nothing is applied and nothing more is sent: the worker
  * is FAILED, its memory is worthless, the way on is recovery.
- *  4. No step waits. The most downstream members that have something to do run, those of one rank
- * in turn.
+ *  4. No step waits. The most downstream member that has something to do runs, those of one rank in
+ * turn.
  * Thread: the worker's own, except mailboxes.
  */
 #pragma once

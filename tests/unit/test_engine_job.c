@@ -81,7 +81,18 @@ static void a_closing_goes_on_where_a_crash_cut_it_short(void **state) {
     }
 }
 
-/* ---- a store that cannot be gone on from ---- */
+/* ---- stores ---- */
+
+static void rows_are_spilled_when_they_take_their_share_of_the_memory(void **state) {
+    job_fixture *f = *state;
+    job_put(f, "a", "k={\"at\":0} j={\"at\":10} k={\"at\":20}");
+    mr_job_world_options options = job_options_of(f, windowed_job, MR_RUN_UNTIL_END);
+    options.rows_bytes_max = 1;
+    assert_int_equal(job_open(f, &options), MR_OK);
+    assert_int_equal(mr_job_world_run(f->world, JOB_STEPS_MAX), MR_JOB_DONE);
+    assert_true(atomic_load(&mr_job_world_board(f->world)->rows_spilled) > 0);
+    job_leave(f);
+}
 
 static void a_foreign_store_is_rebuilt_and_the_terminal_told(void **state) {
     job_fixture *f = *state;
@@ -418,6 +429,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_closing_goes_on_where_a_crash_cut_it_short, job_setup,
                                         job_teardown),
+        cmocka_unit_test_setup_teardown(rows_are_spilled_when_they_take_their_share_of_the_memory,
+                                        job_setup, job_teardown),
         cmocka_unit_test_setup_teardown(a_foreign_store_is_rebuilt_and_the_terminal_told, job_setup,
                                         job_teardown),
         cmocka_unit_test_setup_teardown(a_key_that_cannot_be_decoded_is_one_error_record, job_setup,
