@@ -267,6 +267,11 @@ class Generator:
                 "says_grace": grace > 0 or self.chance(0.5),
                 "late": self.rng.choice(["late", "late", "drop"])}
 
+    def summand(self, shape, order):
+        """Which record overflows a sum depends on the order: where that is open, none may."""
+        code = self.number(shape, 1)
+        return code if order else ("bin", "%", code, ("lit", 1000))
+
     def fields(self, shape, windowed):
         r, fields, kinds = self.rng, [], {}
         order = shape.exact
@@ -282,8 +287,8 @@ class Generator:
             if fn == "count_if":
                 code = self.condition(shape, 1)
             elif fn in ("sum", "avg"):
-                code = self.number(shape, 1) if self.chance(0.4) else r.choice(ints or floats
-                                                                               or [("lit", 1)])
+                code = self.summand(shape, order) if self.chance(0.4) else r.choice(
+                    ints or floats or [("lit", 1)])
                 kind = "num"
             elif fn in ("min", "max"):
                 code = r.choice(r.choice([x for x in (ints, floats, [self.string(shape)]) if x]))
@@ -383,7 +388,7 @@ class Generator:
         r = self.rng
         t = r.choice([0, 3000, 1700000000000])
         step, spread = r.choice([100, 700, 3000]), r.choice([0, 500, 5000, 30000])
-        tick = r.choice([1, 1, 500, 1000])  # ticks meet window ends
+        tick = r.choice([1, 500, 1000, 1000])  # ticks meet window ends
         for _ in range(r.choice([0, 20, 90, 300]) + r.randint(1, 30)):
             t += r.randint(0, step) + (r.randint(0, 90000) if self.chance(0.01) else 0)
             at = max(0, t - r.randint(0, spread)) if self.chance(0.6) else t
