@@ -155,8 +155,8 @@ static mr_header *new_headers(lua_State *state, taking *t, int index, int keys) 
         lua_settop(state, keys);
     }
     lua_settop(state, keys);
-    if (count > MR_HEADERS_MAX) {
-        luaL_error(state, "more than %d headers", MR_HEADERS_MAX);
+    if (count > MR_STEP_HEADERS_MAX) {
+        luaL_error(state, "more than %d headers", MR_STEP_HEADERS_MAX);
     }
     t->headers_cap = (size_t)count;
     return mr_arena_zalloc(t->arena, (size_t)(count + 1) * sizeof(mr_header));

@@ -150,10 +150,10 @@ static void check_format_setting(gathered *g, const mr_yaml_node *node) {
 static void check_record_bytes(gathered *g, const mr_yaml_node *node) {
     uint64_t bytes = 0;
     if (mr_size_parse(mr_bytes_text(node->text), &bytes) != MR_OK || bytes == 0 ||
-        bytes > MR_RECORD_BYTES_MAX) {
+        bytes > MR_LINE_BYTES_MAX) {
         mr_check_error(g->check, node, "E502", NULL,
                        "'max_record' must be a size from 1 to %d bytes, not '%s'",
-                       MR_RECORD_BYTES_MAX, node->text);
+                       MR_LINE_BYTES_MAX, node->text);
         return;
     }
     g->record_bytes_max = bytes;
@@ -379,7 +379,7 @@ static void check_source(mr_check *check, const mr_name *name, mr_plan_source *s
                   .direction = SOURCE,
                   .name = name->text,
                   .format = {.kind = MR_FORMAT_STRING},
-                  .record_bytes_max = MR_RECORD_BYTES_MAX};
+                  .record_bytes_max = MR_LINE_BYTES_MAX};
     *source = (mr_plan_source){
         .name = name->text, .place = name->place, .plugin = "", .stream = MR_INDEX_NONE};
     if (find_connector(&g, name)) {

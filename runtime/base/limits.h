@@ -9,8 +9,13 @@
 #define MR_LIMIT(normal, tiny) (normal)
 #endif
 
-/* Bytes of one record with key, value, headers: Kafka's default max.message.bytes, less framing. */
-#define MR_RECORD_BYTES_MAX MR_LIMIT(1048576, 65536)
+/* Bytes of a line that a source reads: Kafka's default max.message.bytes. */
+#define MR_LINE_BYTES_MAX MR_LIMIT(1048576, 65536)
+/* Bytes of the key, value and headers that a source or a step writes: a line has room for a key. */
+#define MR_STEP_RECORD_BYTES_MAX (MR_LINE_BYTES_MAX + MR_LIMIT(65536, 4096))
+/* Bytes of one record in the log. What is beyond a step's record is the runtime's own: framing, the
+ * internal header, the headers of error and late records, so that what was read can be put aside. */
+#define MR_RECORD_BYTES_MAX (MR_STEP_RECORD_BYTES_MAX + 65536)
 /* Bytes of one batch before compression: a reader holds at most a few of them. */
 #define MR_BATCH_BYTES_MAX MR_LIMIT(262144, 4096)
 /* Records in one batch: bounds what a reader decodes before it can yield. */
@@ -37,8 +42,10 @@
 #define MR_TOPICS_MAX 4096
 /* Kafka's rule for topic names. */
 #define MR_TOPIC_NAME_MAX 249
-/* Headers of one record; more is refused on write and corrupt on read. */
+/* Headers of one record; more is refused on write and corrupt on read. A step writes fewer: error
+ * records have some more. */
 #define MR_HEADERS_MAX 256
+#define MR_STEP_HEADERS_MAX 240
 /* Bytes asked for by one fetch: one read of the disk, a few batches. */
 #define MR_FETCH_BYTES_MAX MR_LIMIT(1048576, 8192)
 /* Outputs and changelog of one transaction: then the worker commits early. */

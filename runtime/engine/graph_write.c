@@ -103,7 +103,7 @@ static mr_status write_aside(mr_graph *graph, uint32_t stream, const char *label
     mr_header *headers =
         mr_arena_alloc(graph->arena, (view->headers_count + 4) * sizeof(mr_header));
     size_t count = 0;
-    for (size_t i = 0; i < view->headers_count && count + 4 < MR_HEADERS_MAX; i++) {
+    for (size_t i = 0; i < view->headers_count; i++) {
         headers[count++] = view->headers[i];
     }
     headers[count++] = text_header("millrace-cause", cause);
@@ -210,6 +210,22 @@ static mr_status writer_time(mr_graph *graph, const mr_plan_stream *to, const gr
     return status == MR_OK ? mr_time_of_datum(to, &result, ts_ms, err) : status;
 }
 
+/* The log would take a little more: that is for what an error record has beside this. */
+static mr_status check_bounds(const mr_record *record, const graph_view *view, mr_err *err) {
+    if (view->headers_count > MR_STEP_HEADERS_MAX) {
+        return mr_err_set(err, MR_INVALID, "more than %d headers", MR_STEP_HEADERS_MAX);
+    }
+    size_t bytes = record->key.len + record->value.len;
+    for (size_t i = 0; i < view->headers_count; i++) {
+        bytes += view->headers[i].key.len + view->headers[i].value.len;
+    }
+    if (bytes > MR_STEP_RECORD_BYTES_MAX) {
+        return mr_err_set(err, MR_INVALID, "the record is larger than %d bytes",
+                          MR_STEP_RECORD_BYTES_MAX);
+    }
+    return MR_OK;
+}
+
 static mr_status encode_part(mr_value *part, const mr_format *format, mr_buf *out, mr_bytes *bytes,
                              mr_err *err) {
     bool null_out = false;
@@ -236,11 +252,12 @@ mr_status mr_graph_to_stream(mr_graph *graph, const mr_node *node, const graph_v
         status = encode_part(view->value, &to->value, &graph->value, &record.value, &err);
     }
     if (status == MR_OK) {
+        status = check_bounds(&record, view, &err);
+    }
+    if (status == MR_OK) {
         status = mr_outbox_add(graph->config.outbox,
                                graph->config.stream_topics[node->to_stream.stream], &record);
-        if (status != MR_OK) {
-            mr_err_set(&err, status, "the record is larger than %d bytes", MR_RECORD_BYTES_MAX);
-        }
+        MR_ASSERT(status == MR_OK);
     }
     if (status != MR_OK) {
         return mr_graph_fail_record(graph, node, view, status, &err);
@@ -310,9 +327,6 @@ mr_status mr_graph_canonical_key(mr_graph *graph, const graph_view *view, mr_err
 }
 
 static mr_status check_headers(const graph_view *view, mr_err *err) {
-    if (view->headers_count + 1 > MR_HEADERS_MAX) {
-        return mr_err_set(err, MR_INVALID, "more than %d headers", MR_HEADERS_MAX - 1);
-    }
     for (size_t i = 0; i < view->headers_count; i++) {
         if (mr_internal_is_key(view->headers[i].key)) {
             return mr_err_set(err, MR_INVALID, "a header's name is a single NUL byte");
@@ -383,12 +397,13 @@ mr_status mr_graph_to_repartition(mr_graph *graph, const mr_node *node, const gr
         status = check_headers(view, &err);
     }
     if (status == MR_OK) {
+        status = check_bounds(&record, view, &err);
+    }
+    if (status == MR_OK) {
         fill_internal(view, &internal);
         int32_t partition = mr_outbox_partition(graph->config.outbox, topic, record.key);
         status = add_internal(graph, repartition, partition, &internal, view, &record);
-        if (status != MR_OK) {
-            mr_err_set(&err, status, "the record is larger than %d bytes", MR_RECORD_BYTES_MAX);
-        }
+        MR_ASSERT(status == MR_OK);
     }
     return status == MR_OK ? MR_OK : mr_graph_fail_record(graph, node, view, status, &err);
 }

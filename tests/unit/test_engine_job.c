@@ -292,6 +292,31 @@ static void an_input_new_to_a_task_meets_closed_windows(void **state) {
 
 /* ---- room ---- */
 
+/* As long as a line may be. What the runtime adds to it, between tasks and for an error record,
+ * still has room. */
+static void the_longest_line_can_be_put_aside(void **state) {
+    job_fixture *f = *state;
+    mr_buf line = {0};
+    mr_buf_put_text(&line, "={\"at\":1,\"k\":\"");
+    while (line.len < MR_LINE_BYTES_MAX - 1) {
+        mr_buf_put_u8(&line, 'x');
+    }
+    mr_buf_put_text(&line, "\"}");
+    job_put(f, "a", mr_buf_cstr(&line));
+    mr_buf_deinit(&line);
+    mr_job_world_options options = job_options_of(
+        f,
+        JOB_HEAD "pipelines: {p: {from: a, on_error: tardy, steps: [{rekey: value.at}, "
+                 "{aggregate: {store: n, fields: {sum: sum(value.k)}}}], to: out}}\n",
+        MR_RUN_UNTIL_END);
+    assert_int_equal(job_open(f, &options), MR_OK);
+    if (mr_job_world_run(f->world, JOB_STEPS_MAX) != MR_JOB_DONE) {
+        fail_msg("%s", mr_job_world_failure(f->world)->message);
+    }
+    assert_int_equal(atomic_load(&mr_job_world_board(f->world)->records_failed), 1);
+    job_leave(f);
+}
+
 static const char growing_job[] =
     JOB_HEAD "pipelines: {p: {from: a, steps: [{count: {store: n, window: {hopping: 200s, advance: "
              "1s, late: drop, emit: final}}}], to: out}}\n";
@@ -445,6 +470,7 @@ int main(void) {
                                         job_teardown),
         cmocka_unit_test_setup_teardown(an_input_new_to_a_task_meets_closed_windows, job_setup,
                                         job_teardown),
+        cmocka_unit_test_setup_teardown(the_longest_line_can_be_put_aside, job_setup, job_teardown),
         cmocka_unit_test_setup_teardown(a_step_ends_when_a_transaction_is_full, job_setup,
                                         job_teardown),
         cmocka_unit_test_setup_teardown(a_worker_with_too_many_inputs_is_refused, job_setup,

@@ -137,7 +137,7 @@ static void connectors_are_described(void **state) {
                         "sink out from a file dir=out rotate.records=5 format record on_error: "
                         "stop\n"
                         "  node 3 out/file on_error: stop\n");
-    assert_int_equal(plan->sources[0].record_bytes_max, MR_RECORD_BYTES_MAX);
+    assert_int_equal(plan->sources[0].record_bytes_max, MR_LINE_BYTES_MAX);
     mr_buf_deinit(&described);
     mr_free(printed);
     mr_plan_destroy(plan);
