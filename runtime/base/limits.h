@@ -14,7 +14,8 @@
 /* Bytes of the key, value and headers that a source or a step writes: a line has room for a key. */
 #define MR_STEP_RECORD_BYTES_MAX (MR_LINE_BYTES_MAX + MR_LIMIT(65536, 4096))
 /* Bytes of one record in the log. What is beyond a step's record is the runtime's own: framing, the
- * internal header, the headers of error and late records, so that what was read can be put aside. */
+ * internal header, the headers of error and late records, so that what was read can be put aside.
+ */
 #define MR_RECORD_BYTES_MAX (MR_STEP_RECORD_BYTES_MAX + 65536)
 /* Bytes of one batch before compression: a reader holds at most a few of them. */
 #define MR_BATCH_BYTES_MAX MR_LIMIT(262144, 4096)
