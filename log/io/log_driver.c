@@ -319,7 +319,8 @@ static void file_destroy(mr_log_driver *driver, driver_file *file) {
 
 /* One handle more may be held, at the cost of the file that was idle longest. One with unsynced
  * writes is not closed, because its error would get lost: it is synced first, and whoever wants
- * the handle waits. */
+ * the handle waits. Nothing else runs on that file meanwhile: a failed sync is told once, and a
+ * second one beside it would succeed without the bytes. */
 static bool make_room(mr_log_driver *driver) {
     if (driver->handles < MR_LOG_HANDLES_MAX) {
         return true;
@@ -338,7 +339,7 @@ static bool make_room(mr_log_driver *driver) {
     if (unsynced && driver->rooms_coming <= driver->waiting_count) {
         op *sync = mr_alloc(sizeof(*sync));
         sync->effect.kind = MR_LOG_EFFECT_SYNC;
-        submit(driver, unsynced, sync, false)->makes_room = true;
+        submit(driver, unsynced, sync, true)->makes_room = true;
         driver->rooms_coming++;
     }
     return false;
