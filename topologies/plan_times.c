@@ -101,8 +101,9 @@ static void warn_about_order(const mr_build *b, const mr_build_node *node) {
     if (node->step->first_or_last.line != 0) {
         mr_diagnostics_add(b->diagnostics, MR_SEVERITY_WARNING, "W102", node->step->first_or_last,
                            1, "min and max do not look at order",
-                           "first and last take the earlier of records with equal ts, and %u tasks "
-                           "send to this step: their order may differ between runs",
+                           "of records with equal ts first takes the one that arrives first, last "
+                           "the last, and %u tasks send to this step: their order may differ "
+                           "between runs",
                            senders);
     }
     if (!is_windowed(&node->node)) {

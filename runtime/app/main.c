@@ -1,6 +1,7 @@
 /* runtime/app/main.c - finds the verb and hands its command line over. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "runtime/app/messages.h"
@@ -42,8 +43,19 @@ static void fill_closed_streams(void) {
     }
 }
 
+/* The log and the stores bound what they hold open; the usual soft limit is lower than all of them
+ * together in a job of many tasks. */
+static void allow_files(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 int main(int argc, char **argv) {
     fill_closed_streams();
+    allow_files();
     const char *word = argc > 1 ? argv[1] : NULL;
     if (!word) {
         mr_buf text = {0};

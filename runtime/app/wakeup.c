@@ -50,5 +50,6 @@ void mr_wakeup_wait(mr_wakeup *wakeup, int64_t deadline_ns) {
         MR_ASSERT(failed == 0 || failed == ETIMEDOUT);
     }
     pthread_mutex_unlock(&wakeup->lock);
-    atomic_store(&wakeup->raised, false);
+    /* No plain store: what was written before a raise that came early must be seen from here on. */
+    (void)atomic_exchange(&wakeup->raised, false);
 }

@@ -321,8 +321,9 @@ static void what_looks_at_time_or_order_is_warned_about(void **state) {
         "from there: what is late may differ between runs\n"
         "job.yaml:11:9: warning W103: this step sets ts before a window, but the time that windows "
         "wait for is the stream's, which has no time.from\n"
-        "job.yaml:16:23: warning W102: first and last take the earlier of records with equal ts, "
-        "and 2 tasks send to this step: their order may differ between runs\n"
+        "job.yaml:16:23: warning W102: of records with equal ts first takes the one that "
+        "arrives first, last the last, and 2 tasks send to this step: their order may differ "
+        "between runs\n"
         "job.yaml:23:13: warning W104: 'p' and 'r' read 'a' with different on_error: a record that "
         "cannot be decoded belongs to neither\n"
         "job.yaml:23:59: warning W102: 2 tasks send to this step: which results come before the "
@@ -346,8 +347,9 @@ static void every_repartition_before_a_step_counts(void **state) {
         "    steps:\n"
         "      - aggregate: {store: u, fields: {f: first(value)}, " FINAL "}\n"
         "    to: none\n",
-        "job.yaml:11:43: warning W102: first and last take the earlier of records with equal ts, "
-        "and 2 tasks send to this step: their order may differ between runs\n");
+        "job.yaml:11:43: warning W102: of records with equal ts first takes the one that "
+        "arrives first, last the last, and 2 tasks send to this step: their order may differ "
+        "between runs\n");
 }
 
 static void late_and_error_records_are_written_by_tasks_too(void **state) {
