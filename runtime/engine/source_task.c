@@ -6,6 +6,7 @@
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/machine.h"
+#include "runtime/engine/pace.h"
 #include "runtime/engine/source_reads.h"
 #include "runtime/engine/step_chain.h"
 
@@ -50,6 +51,7 @@ typedef struct source_task {
     bool dirty;  /* something was handed over since the last seal */
     bool sealed; /* a seal is not decided yet */
     int64_t poll_ns;
+    mr_pace pace;
     /* throttle: when the next record may go */
     int64_t interval_ns;
     int64_t next_ns;
@@ -150,11 +152,12 @@ static bool is_stopping(const source_task *source) {
 }
 
 static size_t batch_records_max(const source_task *source) {
+    int64_t records_max = source->pace.records;
     if (source->interval_ns == 0) {
-        return MR_STEP_RECORDS_MAX;
+        return (size_t)records_max;
     }
     int64_t rate = 1000000000 / source->interval_ns / SOURCE_BATCHES_PER_SECOND;
-    return rate < 1 ? 1 : rate > MR_STEP_RECORDS_MAX ? MR_STEP_RECORDS_MAX : (size_t)rate;
+    return rate < 1 ? 1 : rate > records_max ? (size_t)records_max : (size_t)rate;
 }
 
 static bool read_ahead(source_task *source) {
@@ -202,6 +205,7 @@ static mr_status hand_over(source_task *source, mr_now now, bool *progress, mr_f
     }
     batch->full = false;
     *progress = true;
+    mr_pace_took(&source->pace, now);
     if (batch->result == MR_CONNECTOR_END) {
         MR_ASSERT(!source->reads.outstanding && !source->batches[1 - source->handing].full);
         end_reached(source, now);
@@ -216,6 +220,7 @@ static mr_status source_step(mr_member *member, mr_now now, mr_member_activity *
     source_task *source = (source_task *)member;
     bool progress = false;
     *activity = MR_MEMBER_IDLE;
+    mr_pace_look(&source->pace, now);
     if (is_stopping(source)) {
         return MR_OK;
     }
@@ -436,6 +441,7 @@ mr_status mr_source_create(const mr_source_config *config, mr_member **out, mr_e
     mr_buf_deinit(&name);
     source->member = (mr_member){&source_ops, source->name};
     source->records = config->records_before;
+    mr_pace_init(&source->pace);
     mr_machine_init(&source->machine, source->name, source_rules, SOURCE_STATES, SOURCE_CREATED);
     if (config->rate > 0) {
         /* The rate is shared evenly by the process's sources. */

@@ -278,9 +278,10 @@ static mr_status run(mr_task *task, mr_now now, mr_member_activity *activity, mr
         return MR_OK;
     }
     bool did = true;
+    mr_pace_look(&task->pace, now);
     /* A script may take its time with each of them: who wants to stop does not wait for the rest.
      */
-    for (uint32_t n = 0; n < MR_STEP_RECORDS_MAX && has_room(task) && !is_stopping(task); n++) {
+    for (uint32_t n = 0; n < task->pace.records && has_room(task) && !is_stopping(task); n++) {
         mr_status status = step_once(task, now, &did, failure);
         if (status == MR_AGAIN) {
             *activity = MR_MEMBER_PROGRESS;
@@ -300,6 +301,7 @@ static mr_status run(mr_task *task, mr_now now, mr_member_activity *activity, mr
     task->held = !did;
     mr_task_lag_tell(task);
     if (*activity == MR_MEMBER_PROGRESS) {
+        mr_pace_took(&task->pace, now);
         mr_graph_rest(task->graph);
     }
     fetch_all(task);
@@ -658,6 +660,7 @@ mr_status mr_task_create(const mr_task_config *config, mr_member **out, mr_err *
     mr_machine_init(&task->machine, task->name, task_rules, TASK_STATES, TASK_CREATED);
     task->min_ms = task->furthest_ms = INT64_MIN;
     task->all_silent_since_ns = -1;
+    mr_pace_init(&task->pace);
     task->look_ns = task->spill_look_ns = INT64_MAX;
     task->restore_reader = mr_fetch_reader_create();
     task->pool = mr_value_pool_create();

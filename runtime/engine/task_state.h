@@ -6,6 +6,7 @@
 #include "log/client/fetch_reader.h"
 #include "runtime/base/machine.h"
 #include "runtime/engine/internal_header.h"
+#include "runtime/engine/pace.h"
 #include "runtime/engine/task.h"
 #include "runtime/engine/task_broken.h"
 
@@ -150,7 +151,8 @@ typedef struct mr_task {
     bool taken;  /* a record was taken since the last seal */
     bool sealed; /* part of the transaction under way */
     uint32_t spilling_family;
-    int64_t spill_ns;      /* of the last spill's end */
+    int64_t spill_ns; /* of the last spill's end */
+    mr_pace pace;
     int64_t spill_look_ns; /* when there may be something to spill; INT64_MAX: no more than now */
     bool spilling;
     bool stalled;

@@ -49,6 +49,9 @@ pipelines:
     to: copies
 """
 
+SLOW_SOURCE = SLOW.replace("    steps: [{filter: slow()}]\n", "").replace(
+    "    to: events\n", "    steps: [{filter: slow()}]\n    to: events\n", 1)
+
 # One key, so that one of the two partitions never gets a record.
 ONE_SIDED = """\
 job: one_sided
@@ -194,6 +197,17 @@ class Run(Case):
         self.write("in.jsonl", "".join('{"n":%d}\n' % n for n in range(5000)))
         child = self.start("run", "slow.yaml")
         self.wait_until("its input is there",
+                        lambda: self.run_program("consume", "events", "--max", "1").out != "")
+        time.sleep(0.2)
+        result, _ = self.interrupt(child)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertNotIn("left without the last commit", result.err)
+
+    def test_a_signal_does_not_wait_for_a_slow_source_either(self):
+        self.write("slow.yaml", SLOW_SOURCE)
+        self.write("in.jsonl", "".join('{"n":%d}\n' % n for n in range(5000)))
+        child = self.start("run", "slow.yaml")
+        self.wait_until("something is committed",
                         lambda: self.run_program("consume", "events", "--max", "1").out != "")
         time.sleep(0.2)
         result, _ = self.interrupt(child)

@@ -11,5 +11,6 @@ target_link_libraries(mr_job_fixture PUBLIC mr_job_world mr_log_world PkgConfig:
 mr_unit_test(engine_job mr_job_fixture)
 mr_unit_test(engine_marks mr_job_fixture)
 mr_unit_test(engine_outbox mr_engine)
+mr_unit_test(engine_pace mr_engine)
 mr_unit_test(engine_commit mr_engine mr_log_world)
 mr_unit_test(engine_worker mr_engine mr_log_world)
