@@ -157,7 +157,7 @@ static void a_key_that_cannot_be_decoded_is_one_error_record(void **state) {
 
 /* Longer than a key may be, shorter than a record. */
 #ifdef MR_TINY
-#define LONG_KEY "40000"
+#define LONG_KEY "70000"
 #else
 #define LONG_KEY "600000"
 #endif
