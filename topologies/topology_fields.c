@@ -199,10 +199,14 @@ static void report_leaf(mr_check *check, const mr_yaml_node *leaf) {
             return;
         }
     }
-    bool cut = leaf->kind == MR_YAML_SCALAR &&
-               (text[0] == '\0' || (text[length] == '(' && strchr(text, ')') == NULL));
+    bool is_open = text[length] == '(' && strchr(text, ')') == NULL;
+    bool is_cut = leaf->in_braces && (is_open || (leaf->kind == MR_YAML_SCALAR && text[0] == '\0'));
+    if (is_open && !is_cut) {
+        mr_check_error(check, leaf, "E212", leaf_hint, "the bracket is not closed");
+        return;
+    }
     mr_check_error(check, leaf, "E212",
-                   cut ? "text with commas wants quotes or a line of its own" : leaf_hint,
+                   is_cut ? "text with commas wants quotes or a line of its own" : leaf_hint,
                    "a leaf of 'fields' is one call");
 }
 

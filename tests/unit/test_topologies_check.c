@@ -369,6 +369,7 @@ static void leaves_of_fields_are_one_call_each(void **state) {
                              "            l: key\n"
                              "            m: sum(value.x, value.y)\n"
                              "            n: sum(f(value.x, ',')) \n"
+                             "            o: sum(value.x\n"
                              "    to: b\n",
                      "job.yaml:12:16: error E212: a leaf of 'fields' is one call\n"
                      "job.yaml:13:16: error E212: 'sum' wants what to take: sum(value.x)\n"
@@ -377,7 +378,8 @@ static void leaves_of_fields_are_one_call_each(void **state) {
                      "job.yaml:16:16: error E212: 'window.start' without a window\n"
                      "job.yaml:18:41: error E401: wrong code\n"
                      "job.yaml:19:16: error E212: a leaf of 'fields' is one call\n"
-                     "job.yaml:21:16: error E212: 'sum' takes one argument\n");
+                     "job.yaml:21:16: error E212: 'sum' takes one argument\n"
+                     "job.yaml:23:16: error E212: the bracket is not closed\n");
 }
 
 static void pipelines_end_and_make_no_circles(void **state) {
