@@ -396,3 +396,10 @@ typedef struct mr_plan {
     const mr_plan_sink *sinks;
     uint32_t sinks_count;
 } mr_plan;
+
+/* How many tasks and sinks write the stream, with results, late records or error records
+ * (plan_writers.c). Whoever reprocesses makes these records again, and the end of a source is not
+ * the stream's. */
+uint32_t mr_plan_stream_writers(const mr_plan *plan, uint32_t stream);
+/* How many sources do. Theirs are not made again: a source's position is kept. */
+uint32_t mr_plan_stream_sources(const mr_plan *plan, uint32_t stream);

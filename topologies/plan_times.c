@@ -117,60 +117,6 @@ static void warn_about_order(const mr_build *b, const mr_build_node *node) {
 
 /* ---- rule 10: several tasks write a topic that a step of this job takes its time from ---- */
 
-static bool policy_writes(mr_policy policy, uint32_t stream) {
-    return policy.kind == MR_POLICY_STREAM && policy.stream == stream;
-}
-
-/* Results, late records, error records. */
-static bool node_writes(const mr_node *node, uint32_t stream) {
-    bool result = node->kind == MR_NODE_TO_STREAM && node->to_stream.stream == stream;
-    bool late =
-        node->kind == MR_NODE_AGGREGATE && policy_writes(node->aggregate.window.late, stream);
-    return result || late || policy_writes(node->on_error, stream);
-}
-
-static bool nodes_write(const mr_plan *plan, const uint32_t *nodes, uint32_t count,
-                        uint32_t stream) {
-    for (uint32_t i = 0; i < count; i++) {
-        if (node_writes(&plan->nodes[nodes[i]], stream)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool subtopology_writes(const mr_plan *plan, const mr_plan_subtopology *subtopology,
-                               uint32_t stream) {
-    for (uint32_t i = 0; i < subtopology->inputs_count; i++) {
-        if (policy_writes(subtopology->inputs[i].on_error, stream)) {
-            return true;
-        }
-    }
-    return nodes_write(plan, subtopology->nodes, subtopology->nodes_count, stream);
-}
-
-static uint32_t stream_writers(const mr_plan *plan, uint32_t stream) {
-    uint32_t writers = 0;
-    for (uint32_t i = 0; i < plan->subtopologies_count; i++) {
-        if (subtopology_writes(plan, &plan->subtopologies[i], stream)) {
-            writers += (uint32_t)plan->subtopologies[i].tasks;
-        }
-    }
-    for (uint32_t i = 0; i < plan->sources_count; i++) {
-        const mr_plan_source *source = &plan->sources[i];
-        writers += policy_writes(source->on_error, stream) ||
-                   nodes_write(plan, source->nodes, source->nodes_count, stream);
-    }
-    for (uint32_t i = 0; i < plan->sinks_count; i++) {
-        const mr_plan_sink *sink = &plan->sinks[i];
-        if (policy_writes(sink->on_error, stream) ||
-            nodes_write(plan, sink->nodes, sink->nodes_count, stream)) {
-            writers += (uint32_t)plan->streams[sink->stream].partitions;
-        }
-    }
-    return writers;
-}
-
 static void warn_about_writers(const mr_build *b, const timing *t) {
     const mr_plan *plan = b->plan;
     for (uint32_t i = 0; i < plan->subtopologies_count; i++) {
@@ -184,7 +130,8 @@ static void warn_about_writers(const mr_build *b, const timing *t) {
                 continue;
             }
             const mr_plan_stream *stream = &plan->streams[input->index];
-            uint32_t writers = stream_writers(plan, input->index);
+            uint32_t writers = mr_plan_stream_writers(plan, input->index) +
+                               mr_plan_stream_sources(plan, input->index);
             if (writers > 1) {
                 mr_diagnostics_add(b->diagnostics, MR_SEVERITY_WARNING, "W103", stream->place,
                                    (uint32_t)strlen(stream->name),

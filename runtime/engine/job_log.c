@@ -8,7 +8,6 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
-#include "runtime/engine/stream_writers.h"
 
 #define JOB_ARENA_BYTES 16384
 
@@ -198,7 +197,7 @@ void mr_job_definitions(mr_job *job, mr_metadata *metadata) {
     }
     mr_buf_deinit(&text);
     for (uint32_t i = 0; i < plan->streams_count; i++) {
-        if (mr_stream_is_output(plan, i)) {
+        if (mr_plan_stream_writers(plan, i) > 0) {
             list[n++] = (mr_store_definition){
                 .store = mr_bytes_text(
                     mr_arena_printf(job->arena, "%s%s", JOB_OUTPUT_PREFIX, plan->streams[i].topic)),

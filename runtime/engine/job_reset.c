@@ -1,5 +1,4 @@
 #include "runtime/engine/job_state.h"
-#include "runtime/engine/stream_writers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -57,7 +56,7 @@ static mr_status plan_emptying(mr_job *job, const mr_reset_config *config, mr_me
     mr_bytes *emptied = mr_arena_alloc(job->arena, (plan->streams_count + 1) * sizeof *emptied);
     for (uint32_t i = 0; i < plan->streams_count; i++) {
         const mr_topic_description *topic = &job->topics.streams[i];
-        if (!mr_stream_is_output(plan, i) || topic->partitions == 0) {
+        if (mr_plan_stream_writers(plan, i) == 0 || topic->partitions == 0) {
             continue;
         }
         const char *writer = other_writer(job, i);

@@ -5,7 +5,6 @@
 #include "runtime/base/alloc.h"
 #include "runtime/base/assert.h"
 #include "runtime/base/limits.h"
-#include "runtime/engine/stream_writers.h"
 #include "runtime/engine/time_from.h"
 
 void mr_task_input_init(mr_task *task, task_input *input, const mr_plan_input *plan) {
@@ -33,7 +32,7 @@ void mr_task_input_init(mr_task *task, task_input *input, const mr_plan_input *p
     input->end_known = -1;
     input->bounded = task->config.board->until == MR_RUN_UNTIL_END && input->stream &&
                      input->stream->has_source &&
-                     !mr_stream_is_output(task->config.plan, plan->index);
+                     mr_plan_stream_writers(task->config.plan, plan->index) == 0;
 }
 
 static void drop_head(task_input *input) {
