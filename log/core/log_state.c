@@ -228,6 +228,9 @@ mr_status mr_log_state_apply(mr_log_state *state, const mr_metadata *record, mr_
 
 mr_status mr_log_state_apply_batch(mr_log_state *state, mr_bytes batch, const mr_batch_info *info,
                                    mr_batch_reader *reader, mr_err *err) {
+    if (info->attributes & (MR_ATTRIBUTE_TRANSACTIONAL | MR_ATTRIBUTE_CONTROL)) {
+        return mr_err_set(err, MR_CORRUPT, "a metadata batch that belongs to a transaction");
+    }
     mr_status status = mr_batch_reader_open(reader, batch, info);
     if (status != MR_OK) {
         return mr_err_set(err, status, "a metadata batch does not open");

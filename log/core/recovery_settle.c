@@ -17,6 +17,11 @@ static void push_decision(mr_recovery *recovery, const mr_decision *decision, in
 
 mr_status mr_recovery_take_decisions(mr_recovery *recovery, mr_bytes batch,
                                      const mr_batch_info *info, mr_err *err) {
+    if (info->attributes & (MR_ATTRIBUTE_TRANSACTIONAL | MR_ATTRIBUTE_CONTROL)) {
+        return mr_err_set(err, MR_CORRUPT,
+                          "a decision at offset %" PRId64 " that belongs to a transaction",
+                          info->base_offset);
+    }
     mr_status status = mr_batch_reader_open(recovery->reader, batch, info);
     mr_record record;
     while (status == MR_OK) {

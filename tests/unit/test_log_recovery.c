@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "runtime/base/hash.h"
 #include "tests/simulation/log_world.h"
 
 typedef struct fixture {
@@ -178,6 +179,35 @@ static void corruption_below_the_mark_takes_one_partition_offline(void **state) 
     assert_int_equal(f.report.partitions_offline, 0);
     expect(&f, 0, "0:a=1");
     end(&f);
+}
+
+/* Gives the file's first batch more attributes, and the checksum that fits them. */
+static void add_attributes(mr_sim_disk *sim, const char *path, uint8_t attributes) {
+    mr_buf content = {0};
+    assert_int_equal(mr_sim_disk_content(sim, MR_SIM_CURRENT, path, &content), MR_OK);
+    uint8_t *batch = content.data;
+    size_t size = (size_t)mr_get_be32(batch + 8) + 12;
+    assert_true(size <= content.len);
+    batch[22] |= attributes;
+    mr_put_be32(batch + 17, mr_crc32c(0, batch + 21, size - 21));
+    mr_file *file = NULL;
+    assert_int_equal(mr_disk_open(mr_sim_disk_disk(sim), path, MR_DISK_WRITE, &file, NULL), MR_OK);
+    assert_int_equal(mr_disk_write_full(file, batch, size, 0, NULL), MR_OK);
+    mr_file_close(file);
+    mr_buf_deinit(&content);
+}
+
+/* Recovery would abort that transaction, and the next one would read its marker. */
+static void metadata_that_belongs_to_a_transaction_is_corrupt(void **state) {
+    (void)state;
+    fixture f = begin();
+    put(&f, 0, "a=1");
+    mr_log_world_drop(f.world);
+    mr_sim_disk_crash(f.sim, (mr_sim_crash){.mode = MR_SIM_KEEP_ALL});
+    add_attributes(f.sim, "log/__cluster_metadata-0/00000000000000000000.log",
+                   MR_ATTRIBUTE_TRANSACTIONAL);
+    assert_int_equal(mr_log_world_open(f.sim, 1, NULL, &f.world, NULL, NULL), MR_CORRUPT);
+    mr_sim_disk_destroy(f.sim);
 }
 
 static mr_status make_ghost(fixture *f, mr_err *err) {
@@ -723,6 +753,7 @@ int main(void) {
         cmocka_unit_test(an_empty_segment_that_only_the_page_cache_knows_is_made_durable),
         cmocka_unit_test(a_torn_tail_is_cut_off_and_reported_in_bytes),
         cmocka_unit_test(corruption_below_the_mark_takes_one_partition_offline),
+        cmocka_unit_test(metadata_that_belongs_to_a_transaction_is_corrupt),
         cmocka_unit_test(a_removed_name_is_not_free_while_decisions_wait_for_an_offline_partition),
         cmocka_unit_test(a_lost_segment_is_corruption_not_an_empty_partition),
         cmocka_unit_test(an_undecided_transaction_is_aborted_and_its_records_stay_hidden),
