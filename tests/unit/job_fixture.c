@@ -12,6 +12,19 @@
 
 #define JOB_LOOKS_MAX 100000
 
+const char job_windowed[] =
+    "job: j\n"
+    "streams:\n"
+    "  a: {topic: a, key: string, value: json, time: {from: value.at}}\n"
+    "  out: {topic: out, key: string, value: json}\n"
+    "  tardy: {topic: tardy, key: string, value: json}\n"
+    "pipelines:\n"
+    "  p:\n"
+    "    from: a\n"
+    "    steps:\n"
+    "      - count: {store: n, window: {tumbling: 1s, grace: 0s, late: tardy, emit: final}}\n"
+    "    to: out\n";
+
 int job_setup(void **state) {
     static job_fixture f;
     f = (job_fixture){.sim = mr_sim_disk_create(1, UINT64_C(1) << 30),
@@ -150,6 +163,10 @@ void job_run_options_until(job_fixture *f, const mr_job_world_options *options,
 void job_run_until(job_fixture *f, const char *job, bool (*reached)(const mr_board *board)) {
     mr_job_world_options options = job_options_of(f, job, MR_RUN_FOR_EVER);
     job_run_options_until(f, &options, reached);
+}
+
+bool job_closed_two(const mr_board *board) {
+    return atomic_load(&board->windows_closed) == 2;
 }
 
 void job_reset(job_fixture *f, const char *job) {

@@ -16,6 +16,10 @@ typedef struct job_fixture {
     mr_err err;
 } job_fixture;
 
+/* Counts records of `a` by key in windows of 1 s without grace, into `out`; late ones go to
+ * `tardy`. */
+extern const char job_windowed[];
+
 int job_setup(void **state); /* *state becomes a job_fixture */
 int job_teardown(void **state);
 
@@ -40,4 +44,5 @@ void job_run_to_end(job_fixture *f, const char *job);
 void job_run_options_until(job_fixture *f, const mr_job_world_options *options,
                            bool (*reached)(const mr_board *board));
 void job_run_until(job_fixture *f, const char *job, bool (*reached)(const mr_board *board));
+bool job_closed_two(const mr_board *board); /* windows, in this run */
 void job_reset(job_fixture *f, const char *job);

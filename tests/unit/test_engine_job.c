@@ -13,23 +13,6 @@
 #include "runtime/engine/task_state.h"
 #include "tests/unit/job_fixture.h"
 
-static const char windowed_job[] =
-    "job: j\n"
-    "streams:\n"
-    "  a: {topic: a, key: string, value: json, time: {from: value.at}}\n"
-    "  out: {topic: out, key: string, value: json}\n"
-    "  tardy: {topic: tardy, key: string, value: json}\n"
-    "pipelines:\n"
-    "  p:\n"
-    "    from: a\n"
-    "    steps:\n"
-    "      - count: {store: n, window: {tumbling: 1s, grace: 0s, late: tardy, emit: final}}\n"
-    "    to: out\n";
-
-static bool closed_two(const mr_board *board) {
-    return atomic_load(&board->windows_closed) == 2;
-}
-
 /* ---- closing more than one step may ---- */
 
 #define MANY_KEYS 5000
@@ -65,9 +48,9 @@ static void a_closing_goes_on_where_a_crash_cut_it_short(void **state) {
     mr_buf_deinit(&records);
     for (uint64_t more = 0; more < 24; more += 3) {
         if (more > 0) {
-            job_reset(f, windowed_job);
+            job_reset(f, job_windowed);
         }
-        mr_job_world_options options = job_options_of(f, windowed_job, MR_RUN_FOR_EVER);
+        mr_job_world_options options = job_options_of(f, job_windowed, MR_RUN_FOR_EVER);
         options.txn_bytes_max = 65536;
         assert_int_equal(job_open(f, &options), MR_OK);
         while (!some_closed(mr_job_world_board(f->world))) {
@@ -75,7 +58,7 @@ static void a_closing_goes_on_where_a_crash_cut_it_short(void **state) {
         }
         assert_int_equal(mr_job_world_run(f->world, more), MR_JOB_BUSY);
         job_leave(f);
-        job_run_to_end(f, windowed_job);
+        job_run_to_end(f, job_windowed);
         assert_all_closed_once(f);
         assert_string_equal(job_records_of(f, "tardy"), "late={\"at\":0}");
     }
@@ -86,7 +69,7 @@ static void a_closing_goes_on_where_a_crash_cut_it_short(void **state) {
 static void rows_are_spilled_when_they_take_their_share_of_the_memory(void **state) {
     job_fixture *f = *state;
     job_put(f, "a", "k={\"at\":0} j={\"at\":10} k={\"at\":20}");
-    mr_job_world_options options = job_options_of(f, windowed_job, MR_RUN_UNTIL_END);
+    mr_job_world_options options = job_options_of(f, job_windowed, MR_RUN_UNTIL_END);
     options.rows_bytes_max = 1;
     assert_int_equal(job_open(f, &options), MR_OK);
     assert_int_equal(mr_job_world_run(f->world, JOB_STEPS_MAX), MR_JOB_DONE);
@@ -97,7 +80,7 @@ static void rows_are_spilled_when_they_take_their_share_of_the_memory(void **sta
 static void a_foreign_store_is_rebuilt_and_the_terminal_told(void **state) {
     job_fixture *f = *state;
     job_put(f, "a", "k={\"at\":0} j={\"at\":10} k={\"at\":20}");
-    mr_job_world_options options = job_options_of(f, windowed_job, MR_RUN_UNTIL_END);
+    mr_job_world_options options = job_options_of(f, job_windowed, MR_RUN_UNTIL_END);
     options.spill_bytes_max = 1;
     assert_int_equal(job_open(f, &options), MR_OK);
     assert_int_equal(mr_job_world_run(f->world, JOB_STEPS_MAX), MR_JOB_DONE);
@@ -109,11 +92,11 @@ static void a_foreign_store_is_rebuilt_and_the_terminal_told(void **state) {
     mr_model_store *foreign = f->model;
     f->model = mr_model_store_create(2);
     job_put(f, "a", "k={\"at\":0}");
-    job_run_to_end(f, windowed_job);
+    job_run_to_end(f, job_windowed);
     job_put(f, "a", "k={\"at\":30} k={\"at\":1000}");
     mr_model_store_destroy(f->model);
     f->model = foreign;
-    options = job_options_of(f, windowed_job, MR_RUN_UNTIL_END);
+    options = job_options_of(f, job_windowed, MR_RUN_UNTIL_END);
     assert_int_equal(job_open(f, &options), MR_OK);
     mr_job_world_end end = mr_job_world_run(f->world, JOB_STEPS_MAX);
     if (end != MR_JOB_DONE) {
@@ -210,7 +193,7 @@ static void the_time_of_a_record_does_not_depend_on_the_time_of_its_task(void **
     job_fixture *f = *state;
     job_put(f, "a", "k={\"at\":0}");
     job_put(f, "a", "k={\"at\":5000} k={\"at\":9000}");
-    job_run_until(f, own_time_job, closed_two);
+    job_run_until(f, own_time_job, job_closed_two);
     assert_string_equal(job_records_of(f, "out"), "k=1 k=1 k=1");
 }
 
@@ -431,10 +414,10 @@ static void a_run_ends_though_a_record_waits_for_a_silent_repartition(void **sta
 static void a_run_may_be_stopped_at_any_step_of_its_start(void **state) {
     job_fixture *f = *state;
     job_put(f, "a", "k={\"at\":0} k={\"at\":1000}");
-    job_run_until(f, windowed_job, closed_two);
+    job_run_until(f, job_windowed, job_closed_two);
     job_put(f, "a", "k={\"at\":3000} j={\"at\":3500}");
     for (uint64_t steps = 0; steps < 150; steps++) {
-        mr_job_world_options options = job_options_of(f, windowed_job, MR_RUN_FOR_EVER);
+        mr_job_world_options options = job_options_of(f, job_windowed, MR_RUN_FOR_EVER);
         assert_int_equal(job_open(f, &options), MR_OK);
         mr_job_world_run(f->world, steps);
         mr_board *board = (mr_board *)mr_job_world_board(f->world);
@@ -446,7 +429,7 @@ static void a_run_may_be_stopped_at_any_step_of_its_start(void **state) {
         assert_int_equal(atomic_load(&board->tasks_restoring), 0);
         job_leave(f);
     }
-    job_run_to_end(f, windowed_job);
+    job_run_to_end(f, job_windowed);
     assert_string_equal(job_records_of(f, "out"), "k=1 k=1");
 }
 

@@ -25,43 +25,26 @@ static bool closed_one(const mr_board *board) {
     return atomic_load(&board->windows_closed) == 1;
 }
 
-static bool closed_two(const mr_board *board) {
-    return atomic_load(&board->windows_closed) == 2;
-}
-
 static bool closed_two_and_late(const mr_board *board) {
-    return closed_two(board) && atomic_load(&board->records_late) == 1;
+    return job_closed_two(board) && atomic_load(&board->records_late) == 1;
 }
 
 static bool late_one(const mr_board *board) {
     return atomic_load(&board->records_late) == 1;
 }
 
-static const char windowed_job[] =
-    "job: j\n"
-    "streams:\n"
-    "  a: {topic: a, key: string, value: json, time: {from: value.at}}\n"
-    "  out: {topic: out, key: string, value: json}\n"
-    "  tardy: {topic: tardy, key: string, value: json}\n"
-    "pipelines:\n"
-    "  p:\n"
-    "    from: a\n"
-    "    steps:\n"
-    "      - count: {store: n, window: {tumbling: 1s, grace: 0s, late: tardy, emit: final}}\n"
-    "    to: out\n";
-
 /* The mark stands behind a transaction's marker, the replay sees the record behind that first. */
 static void a_mark_is_obeyed_before_the_record_that_came_after_it(void **state) {
     job_fixture *f = *state;
     job_put(f, "a", "k={\"at\":0} k={\"at\":1000}");
-    job_run_until(f, windowed_job, closed_two); /* the second one by an idle mark */
+    job_run_until(f, job_windowed, job_closed_two); /* the second one by an idle mark */
     job_put(f, "a", "k={\"at\":1500}");
-    job_run_until(f, windowed_job, late_one);
+    job_run_until(f, job_windowed, late_one);
     assert_string_equal(job_records_of(f, "out"), "k=1 k=1");
     assert_string_equal(job_records_of(f, "tardy"), "k={\"at\":1500}");
-    job_reset(f, windowed_job);
+    job_reset(f, job_windowed);
     assert_string_equal(job_records_of(f, "out"), "");
-    job_run_until(f, windowed_job, closed_two_and_late);
+    job_run_until(f, job_windowed, closed_two_and_late);
     assert_string_equal(job_records_of(f, "out"), "k=1 k=1");
     assert_string_equal(job_records_of(f, "tardy"), "k={\"at\":1500}");
 }
@@ -87,7 +70,7 @@ static void when_all_is_silent_the_last_window_behind_a_repartition_closes_too(v
                  "      - count: {store: n, window: {tumbling: %s, late: drop, emit: final}}\n"
                  "    to: out\n",
                  sizes[i], sizes[i], sizes[i]);
-        job_run_until(f, job, closed_two);
+        job_run_until(f, job, job_closed_two);
     }
     assert_string_equal(job_records_of(f, "out900ms"), "x=1 x=1");
     assert_string_equal(job_records_of(f, "out250ms"), "x=1 x=1");
@@ -112,9 +95,9 @@ static const char two_hops_job[] =
 static void marks_about_an_emptied_topic_are_not_obeyed(void **state) {
     job_fixture *f = *state;
     job_put(f, "a", "k={\"at\":0} k={\"at\":1000}");
-    job_run_until(f, two_hops_job, closed_two);
+    job_run_until(f, two_hops_job, job_closed_two);
     job_reset(f, two_hops_job);
-    job_run_until(f, two_hops_job, closed_two);
+    job_run_until(f, two_hops_job, job_closed_two);
     assert_string_equal(job_records_of(f, "out"), "k=1 k=1");
     assert_string_equal(job_records_of(f, "tardy"), "");
     /* And what this generation marked is obeyed by a task that comes back. */
@@ -179,7 +162,7 @@ static void marks_are_obeyed_once_though_an_input_came_and_went(void **state) {
     job_fixture *f = *state;
     job_put(f, "a1", "k={\"at\":1000}");
     job_put(f, "a2", "k={\"at\":900}");
-    job_run_until(f, MERGED("[a1, a2]"), closed_two);
+    job_run_until(f, MERGED("[a1, a2]"), job_closed_two);
     job_put(f, "a2", "k={\"at\":2900}");
     job_run_until(f, MERGED("[a1, a2]"), closed_one); /* a2 awoke, and fell asleep again */
     job_put(f, "a3", "k={\"at\":5200}");
@@ -292,7 +275,7 @@ static void a_silent_sender_moves_on_as_far_as_the_furthest_one_needs(void **sta
                   "pipelines:\n"
                   "  p: {from: a, to: out, steps: [{rekey: value.k}, {count: {store: n, window: "
                   "{tumbling: 1s, late: drop, emit: final}}}]}\n",
-                  closed_two);
+                  job_closed_two);
     assert_string_equal(job_records_of(f, "out"), "x=1 y=1");
 }
 
@@ -324,7 +307,7 @@ static void a_partition_is_silent_when_its_source_rests_at_last(void **state) {
     mr_job_world_options options = job_options_of(f, fed_job, MR_RUN_FOR_EVER);
     options.workers = 3; /* a task each, the source beside the first of them */
     options.rate = 100;
-    job_run_options_until(f, &options, closed_two);
+    job_run_options_until(f, &options, job_closed_two);
     assert_string_equal(job_records_of(f, "out"), "a=1 d=300");
 }
 
@@ -341,7 +324,7 @@ static void run_for(job_fixture *f, int64_t ms) {
 static void silence_settles(void **state) {
     job_fixture *f = *state;
     job_put(f, "a", "k={\"at\":0}");
-    mr_job_world_options options = job_options_of(f, windowed_job, MR_RUN_FOR_EVER);
+    mr_job_world_options options = job_options_of(f, job_windowed, MR_RUN_FOR_EVER);
     assert_int_equal(job_open(f, &options), MR_OK);
     const mr_board *board = mr_job_world_board(f->world);
     while (!closed_one(board)) {
@@ -438,11 +421,11 @@ static const char merged_job[] =
 static void a_repartition_without_any_time_holds_nobody_back(void **state) {
     job_fixture *f = *state;
     job_put(f, "a", "={\"k\":\"x\",\"at\":0} ={\"k\":\"x\",\"at\":5000}");
-    job_run_until(f, merged_job, closed_two);
+    job_run_until(f, merged_job, job_closed_two);
     assert_string_equal(job_records_of(f, "out"), "x=1 x=1");
     /* When something comes at last, it is taken as it comes. */
     job_put(f, "b", "={\"k\":\"y\",\"at\":100} ={\"k\":\"y\",\"at\":9000}");
-    job_run_until(f, merged_job, closed_two);
+    job_run_until(f, merged_job, job_closed_two);
     assert_string_equal(job_records_of(f, "out"), "x=1 x=1 y=1 y=1");
 }
 
