@@ -327,32 +327,33 @@ void results_compare(const mr_buf *expected, const mr_buf *found, mr_buf *proble
     lines_deinit(&got);
 }
 
+static void read_both(const mr_sim_disk *sim, const char *topic, const char *path, lines *records,
+                      lines *rows) {
+    disk_log log;
+    disk_log_read(sim, MR_SIM_CURRENT, &log);
+    topic_lines(&log, topic, value_line, records);
+    disk_log_deinit(&log);
+    file_lines(sim, path, rows);
+}
+
 void results_check_sink(const mr_sim_disk *sim, const char *topic, const char *path,
                         mr_buf *problem) {
-    disk_log log;
-    lines expected = {0}, found = {0};
-    disk_log_read(sim, MR_SIM_CURRENT, &log);
-    topic_lines(&log, topic, value_line, &expected);
-    file_lines(sim, path, &found);
-    compare_lines(path, &expected, &found, problem);
-    lines_deinit(&expected);
-    lines_deinit(&found);
-    disk_log_deinit(&log);
+    lines records = {0}, rows = {0};
+    read_both(sim, topic, path, &records, &rows);
+    compare_lines(path, &records, &rows, problem);
+    lines_deinit(&records);
+    lines_deinit(&rows);
 }
 
 void results_check_source(const mr_sim_disk *sim, const char *file, const char *topic,
                           mr_buf *problem) {
-    disk_log log;
-    lines expected = {0}, found = {0};
-    disk_log_read(sim, MR_SIM_CURRENT, &log);
-    topic_lines(&log, topic, value_line, &found);
-    file_lines(sim, file, &expected);
-    sort_lines(&expected);
-    sort_lines(&found);
-    compare_lines(topic, &expected, &found, problem);
-    lines_deinit(&expected);
-    lines_deinit(&found);
-    disk_log_deinit(&log);
+    lines records = {0}, rows = {0};
+    read_both(sim, topic, file, &records, &rows);
+    sort_lines(&records);
+    sort_lines(&rows);
+    compare_lines(topic, &rows, &records, problem);
+    lines_deinit(&records);
+    lines_deinit(&rows);
 }
 
 /* ---- windows ---- */
